@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The door to the SCSI device server.
+ *
+ * Above it stands a target port (iSCSI); the words between them are SAM-5's
+ * transport protocol services (section 5.4): SCSI Command Received, Receive
+ * Data-Out, Send Data-In and Send Command Complete, and Task Management Request.
+ * Nothing here knows sequence numbers, sockets or names of keys.
+ *
+ * A command belongs to its nexus's reactor and every call about it is made on
+ * that thread. Upcalls may come before the call that caused them returns.
+ */
+#ifndef PINION_SCSI_SCSI_H
+#define PINION_SCSI_SCSI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/counter.h"
+#include "base/list.h"
+#include "sys/arena.h"
+#include "sys/reactor.h"
+#include "store/store.h"
+
+#define SCSI_CDB_MAX 32
+#define SCSI_SENSE_MAX 96
+#define SCSI_LUNS_MAX 256	/* of one target */
+
+struct scsi_lu;		/* a logical unit: a store with an identity */
+struct scsi_target;	/* a SCSI target device: logical units by LUN */
+struct scsi_nexus;	/* I_T nexus: one initiator port at one target port */
+struct scsi_cmd;
+
+enum scsi_task_attribute {	/* as in the iSCSI ATTR field */
+	SCSI_UNTAGGED = 0,
+	SCSI_SIMPLE = 1,
+	SCSI_ORDERED = 2,
+	SCSI_HEAD_OF_QUEUE = 3,
+	SCSI_ACA = 4,
+};
+
+/* What the device server asks of the port. */
+struct scsi_port_ops {
+	/*
+	 * Receive Data-Out: fetch cmd->data_out_length bytes into cmd->data
+	 * from its first byte on (what came unsolicited counts), then call
+	 * scsi_data_out_received. cmd->data holds them all now.
+	 */
+	void (*receive_data_out)(struct scsi_cmd *cmd);
+	/*
+	 * Send Data-In and Send Command Complete in one: status, sense, and
+	 * the first cmd->data_in_length bytes of cmd->data. Comes exactly once.
+	 * CMD is the port's again; it calls scsi_cmd_release when the data
+	 * has left. With cmd->aborted set nothing is to be sent.
+	 */
+	void (*complete)(struct scsi_cmd *cmd);
+};
+
+struct scsi_cmd {
+	/* --- filled by the port before scsi_command_received --- */
+	struct scsi_nexus *nexus;
+	const struct scsi_port_ops *port;
+	uint64_t lun;			/* the 8 bytes of the LUN field, big-endian */
+	uint8_t cdb[SCSI_CDB_MAX];
+	uint8_t cdb_length;		/* bytes that came: 16, or more with an AHS */
+	uint8_t attribute;		/* enum scsi_task_attribute */
+	bool reads;			/* the initiator expects data in */
+	bool writes;			/* and / or sends data out */
+	/*
+	 * The medium's own memory may not be shown to the wire: data is
+	 * covered by a digest that is computed apart from the transfer, so it
+	 * must not change meanwhile nor land before it has been checked.
+	 */
+	bool private_data;
+	uint32_t data_out_available;	/* bytes the initiator has for us */
+	uint32_t data_in_wanted;	/* bytes it can take */
+	uint32_t unsolicited;		/* bytes of data-out that come without being asked for */
+
+	/* --- the device server's answer --- */
+	uint8_t status;			/* SAM-5 status code */
+	bool aborted;
+	uint8_t sense[SCSI_SENSE_MAX];
+	uint8_t sense_length;
+	struct extents data;
+	uint32_t data_out_length;	/* bytes to fetch: at most data_out_available */
+	uint32_t data_in_length;	/* bytes to send: at most data_in_wanted */
+	uint32_t transfer_length;	/* bytes that the CDB asked to move either way: residuals come from it */
+
+	/* --- of the device server --- */
+	struct scsi_lu *lu;
+	const struct scsi_op *op;	/* row of the command table */
+	uint8_t phase;
+	uint8_t flags;
+	uint64_t lba;
+	uint64_t blocks;
+	uint64_t started_ns;
+	void (*resume)(struct scsi_cmd *cmd);	/* what goes on when memory has come */
+	struct arena_waiter waiter;
+	struct store_io io;
+	struct list_node link;		/* in the nexus's task set of this LU */
+};
+
+/* --- building what is served; control path, on the daemon's thread --- */
+
+struct scsi_lu_config {
+	struct store *store;		/* the LU owns it afterwards */
+	uint32_t block_size;		/* logical, bytes: 512 or 4096 */
+	uint32_t physical_block_size;	/* 0: the store's */
+	bool read_only;
+	bool removable;
+	bool thin;			/* advertise logical block provisioning */
+	uint16_t rotation_rate;		/* VPD B1: 0 unknown, 1 solid state, else rpm */
+	const char *vendor;		/* up to 8 ASCII characters, NULL: "PINION" */
+	const char *product;		/* up to 16, NULL: "DISK" */
+	const char *revision;		/* up to 4, NULL: the package's version */
+	const char *serial;		/* up to 36, NULL: made from the identity */
+	uint8_t naa[16];		/* NAA identifier, zeros: made */
+	uint8_t naa_length;		/* 8 or 16; 0: made from store identity or SEED */
+	const char *seed;		/* names this LU for ever: target name and LUN; used when the store has no identity */
+	uint32_t maximum_transfer;	/* bytes, 0: default */
+};
+
+/* 0, or a negative errno with a line for the administrator in ERROR. */
+int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, char *error,
+		   size_t error_size);
+/* No nexus may use it any more. Closes the store; may block. */
+void scsi_lu_destroy(struct scsi_lu *lu);
+
+int scsi_target_create(const char *name, struct scsi_target **out);
+/* -EEXIST, -ERANGE. LUN 0 to SCSI_LUNS_MAX - 1. Before the target is in use. The LU is the target's afterwards. */
+int scsi_target_add(struct scsi_target *target, unsigned lun, struct scsi_lu *lu);
+void scsi_target_destroy(struct scsi_target *target);
+
+/* For status reports, from any thread. */
+struct scsi_lu_info {
+	unsigned lun;
+	const char *store;		/* its kind */
+	char detail[160];		/* what the store says of itself */
+	uint64_t size;			/* bytes */
+	uint32_t block_size;
+	bool read_only;
+	char serial[40];
+	char naa[36];			/* hexadecimal */
+	uint64_t reads, writes, read_bytes, written_bytes, errors;
+};
+void scsi_target_visit(const struct scsi_target *target,
+		       void (*visit)(void *context, const struct scsi_lu_info *info), void *context);
+const char *scsi_target_name(const struct scsi_target *target);
+
+/* --- a nexus; on its reactor --- */
+
+struct scsi_nexus_config {
+	struct scsi_target *target;
+	struct reactor *reactor;
+	const char *initiator_port;	/* iSCSI: name + ",i,0x" + ISID */
+	const char *target_port;	/* iSCSI: name + ",t,0x" + portal group tag */
+	uint16_t target_port_group;	/* also the relative target port identifier */
+};
+
+int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus **out);
+/* I_T nexus loss. All its commands have completed and been released. */
+void scsi_nexus_destroy(struct scsi_nexus *nexus);
+
+/* --- commands --- */
+
+/*
+ * SCSI Command Received. Called when the header has come, before the data:
+ * what can be refused is refused here and now. If the command takes data out,
+ * then when this returns either complete has been called or cmd->data has
+ * room for the first cmd->unsolicited bytes (limited to data_out_length;
+ * anything beyond is to be dropped), taken from the arena's reserve if need
+ * be. receive_data_out comes now or later.
+ */
+void scsi_command_received(struct scsi_cmd *cmd);
+
+/* The data asked for by receive_data_out is in cmd->data, or (ERR < 0) will never come. */
+void scsi_data_out_received(struct scsi_cmd *cmd, int err);
+
+/*
+ * Aborts CMD: it completes with aborted set, soon but not necessarily
+ * inline; what a store has begun is waited for. If the port is between
+ * receive_data_out and scsi_data_out_received, complete comes after the latter.
+ */
+void scsi_cmd_abort(struct scsi_cmd *cmd);
+
+/* Gives the command's memory back; after complete. */
+void scsi_cmd_release(struct scsi_cmd *cmd);
+
+/*
+ * The port itself ends CMD with CHECK CONDITION (say, a digest error or a
+ * protocol violation in its data-out) when it calls scsi_data_out_received with ERR:
+ * -EBADMSG: protocol service CRC error (0Bh/47h/05h); -EPROTO: unexpected
+ * unsolicited data / incorrect amount of data (0Bh/0Ch/0Dh); anything else: 0Bh/4Bh/00h.
+ */
+
+/* --- task management; the port has aborted the commands it names and waited for them --- */
+
+/* Whether LUN is there. */
+bool scsi_nexus_has_lun(const struct scsi_nexus *nexus, uint64_t lun);
+/* LOGICAL UNIT RESET has been carried out on every nexus's commands: sets the unit attentions. */
+void scsi_lun_reset(struct scsi_nexus *nexus, uint64_t lun);
+/* A reset of the whole target. */
+void scsi_target_reset(struct scsi_nexus *nexus);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The door to the iSCSI target: the node with its targets and portals, as the
+ * daemon sees them. RFC 7143.
+ *
+ * Built before the reactors run, then constant. Each connection lives on one
+ * reactor; what all of them share (which sessions exist) has a home reactor,
+ * number 0, and is reached by message.
+ */
+#ifndef PINION_ISCSI_ISCSI_H
+#define PINION_ISCSI_ISCSI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scsi/scsi.h"
+#include "sys/reactor.h"
+#include "transport/transport.h"
+
+struct iscsi_node;
+struct iscsi_target;
+struct iscsi_session_info;
+
+enum iscsi_digest_policy {
+	ISCSI_DIGEST_AUTO,	/* what the initiator prefers: "None,CRC32C" both offered */
+	ISCSI_DIGEST_REQUIRED,	/* CRC32C only */
+	ISCSI_DIGEST_OFF,	/* None only */
+};
+
+struct iscsi_node_config {
+	struct reactor *const *reactors;
+	unsigned reactor_count;
+	unsigned max_connections;	/* of the node, logged in or not */
+	unsigned max_login_connections;	/* not yet logged in */
+	unsigned login_timeout_s;
+	unsigned nop_interval_s;	/* NOP-In ping of idle sessions, 0: none */
+	unsigned nop_timeout_s;
+	unsigned queue_depth;		/* CmdSN window of a session, 1-1024 */
+	enum iscsi_digest_policy header_digest;
+	enum iscsi_digest_policy data_digest;
+	uint32_t max_recv_data_segment_length;	/* bytes, 512 to 2^24-1; 0: default 262144 */
+	uint32_t max_burst_length;		/* 0: default 1048576 */
+	uint32_t first_burst_length;		/* 0: default 65536 */
+	bool initial_r2t;
+	bool immediate_data;
+	unsigned max_outstanding_r2t;	/* 0: default */
+	unsigned default_time2wait, default_time2retain;
+};
+
+/* Fills CONFIG with the defaults; the caller sets reactors. */
+void iscsi_node_config_init(struct iscsi_node_config *config);
+
+int iscsi_node_create(const struct iscsi_node_config *config, struct iscsi_node **out);
+
+/*
+ * Adds a target under NAME (iqn., eui. or naa.; -EINVAL where it is none, -EEXIST). SCSI stays
+ * the caller's and must outlive the node.
+ */
+int iscsi_node_add_target(struct iscsi_node *node, const char *name, const char *alias,
+			  struct scsi_target *scsi);
+
+struct iscsi_portal_config {
+	const char *address;
+	uint16_t port;
+	uint16_t group;		/* portal group tag, 1-65535 */
+};
+
+/*
+ * Listens. Before the reactors run. 0 or a negative errno with one line in ERROR.
+ */
+int iscsi_node_add_portal(struct iscsi_node *node, const struct iscsi_portal_config *config,
+			  char *error, size_t error_size);
+
+/* Reactors have stopped (or never ran) and no connection is left. */
+void iscsi_node_destroy(struct iscsi_node *node);
+
+/*
+ * Closes the portals, asks every initiator to log out (Async Message, event 1)
+ * where there is one, ends every session after what it has in flight, and
+ * calls DONE once on reactor 0. From any thread, once; bounded by GRACE_MS.
+ */
+void iscsi_node_shutdown(struct iscsi_node *node, unsigned grace_ms, void (*done)(void *context),
+			 void *context);
+
+/* --- for status reports --- */
+
+struct iscsi_session_info {
+	char initiator[224];
+	char initiator_alias[64];
+	char target[224];		/* "" in a discovery session */
+	uint8_t isid[6];
+	uint16_t tsih;
+	bool discovery;
+	char state[16];			/* "login", "full-feature", "closing" */
+	char transport[8];
+	char peer[64];
+	char local[64];
+	uint16_t cid;
+	unsigned reactor;
+	bool header_digest, data_digest;
+	uint32_t max_burst, first_burst, send_data_max, recv_data_max;
+	bool initial_r2t, immediate_data;
+	uint32_t exp_cmd_sn, max_cmd_sn;
+	unsigned commands;		/* outstanding */
+	uint64_t commands_done, bytes_in, bytes_out;	/* data-out and data-in */
+	uint64_t age_s;
+};
+
+/*
+ * Collects what all reactors know and calls DONE on the thread of reactor 0
+ * with an array that is valid only during the call. From any thread.
+ */
+typedef void (*iscsi_sessions_fn)(void *context, const struct iscsi_session_info *sessions,
+				  unsigned count);
+int iscsi_node_sessions(struct iscsi_node *node, iscsi_sessions_fn done, void *context);
+
+/* From any thread. */
+struct iscsi_node_info {
+	unsigned connections, logins, sessions;
+	uint64_t accepted, login_failures, protocol_errors;
+};
+void iscsi_node_get_info(const struct iscsi_node *node, struct iscsi_node_info *info);
+void iscsi_node_visit_targets(const struct iscsi_node *node,
+			      void (*visit)(void *context, const char *name, const char *alias,
+					    const struct scsi_target *scsi),
+			      void *context);
+/* "192.0.2.1:3260,1" for each portal. */
+void iscsi_node_visit_portals(const struct iscsi_node *node,
+			      void (*visit)(void *context, const char *address, uint16_t group),
+			      void *context);
+
+#endif

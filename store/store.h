@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The door to the stores: what holds the bytes of a logical unit.
+ *
+ * A store knows byte offsets, descriptors and errno; it knows no LBA, no CDB
+ * and no initiator. Every store is one table of operations. One store serves
+ * all reactors; whatever it keeps for each of them is its own business, by
+ * reactor_index().
+ */
+#ifndef PINION_STORE_STORE_H
+#define PINION_STORE_STORE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/list.h"
+#include "sys/arena.h"
+#include "sys/memory.h"
+#include "sys/reactor.h"
+
+struct store;
+struct store_io;
+
+enum store_op {
+	STORE_READ,
+	STORE_WRITE,
+	STORE_FLUSH,		/* everything written before is durable afterwards */
+	STORE_DISCARD,		/* contents become zeros or stay, space is freed where it can be */
+	STORE_WRITE_ZEROES,	/* contents read back as zeros */
+};
+
+#define STORE_FUA 0x01u		/* STORE_WRITE, STORE_WRITE_ZEROES: durable before done */
+
+/* What a store is; constant while it is open. */
+struct store_traits {
+	uint64_t size;			/* bytes */
+	uint32_t logical_block;		/* smallest unit of I/O and its alignment, bytes (1, 512 or 4096) */
+	uint32_t physical_block;	/* best unit, bytes */
+	uint32_t optimal_io;		/* bytes, 0: no preference */
+	uint32_t discard_granularity;	/* bytes, 0: cannot discard */
+	bool discard_zeroes;		/* what was discarded reads as zeros */
+	bool read_only;
+	bool volatile_cache;		/* a write is durable only after STORE_FLUSH or STORE_FUA */
+	bool rotational;
+	bool mappable;			/* store_map works */
+	uint8_t identity[16];		/* the same whenever this backing is opened; zeros: none */
+};
+
+
+struct store_io {
+	/* of the caller, constant until done */
+	struct store *store;
+	struct reactor *reactor;	/* on whose thread this runs */
+	enum store_op op;
+	unsigned flags;
+	uint64_t offset;		/* bytes; offset + length <= size, both in logical blocks */
+	uint32_t length;		/* STORE_READ, STORE_WRITE: within data; at most EXTENTS_MAX * EXTENT_MAX */
+	uint64_t range;			/* STORE_DISCARD, STORE_WRITE_ZEROES: bytes, instead of length */
+	struct extents *data;		/* READ into, WRITE from, from its first byte on */
+	/*
+	 * Called exactly once, on REACTOR's thread, possibly before
+	 * store_submit returns. ERR: 0 or a negative errno; short transfers
+	 * never get here.
+	 */
+	void (*done)(struct store_io *io, int err);
+
+	/* of the store */
+	struct io_op engine;
+	struct iovec iov[EXTENTS_MAX];
+	uint32_t moved;
+	uint32_t step;
+	uint64_t scratch[4];
+	struct list_node link;
+};
+
+/*
+ * A setting of a store in the configuration: its name, how to read it and one
+ * line of help. The daemon checks names against this table and the manual is
+ * made from it.
+ */
+enum store_setting_type { STORE_SETTING_STRING, STORE_SETTING_SIZE, STORE_SETTING_BOOL, STORE_SETTING_CHOICE };
+
+struct store_setting {
+	const char *name;
+	enum store_setting_type type;
+	bool required;
+	const char *choices;	/* "auto|on|off" for STORE_SETTING_CHOICE */
+	const char *help;
+};
+
+/* What the administrator said: name and text of each setting, as written. */
+struct store_argument {
+	const char *name;
+	const char *value;	/* booleans "true" or "false", numbers and sizes as text */
+};
+
+struct store_config {
+	struct memory *memory;		/* for stores that keep data in registered memory */
+	struct reactor *const *reactors;
+	unsigned reactor_count;
+	bool read_only;			/* opened for reading only */
+	const struct store_argument *arguments;
+	unsigned argument_count;
+};
+
+/* Where and why opening failed, for one line to the administrator. */
+struct store_error {
+	const char *argument;	/* the setting at fault, or NULL */
+	char text[256];
+};
+
+struct store_ops {
+	const char *name;			/* "file" */
+	const char *help;
+	const struct store_setting *settings;	/* ended by a NULL name */
+	/* May block; before the reactors run, or on a worker. 0 or a negative errno with ERROR filled. */
+	int (*open)(const struct store_config *config, struct store **out, struct store_error *error);
+	/* No I/O is in flight. May block. */
+	void (*close)(struct store *store);
+	void (*submit)(struct store *store, struct store_io *io);
+	/* Asks for an early end; the I/O completes all the same. Optional. */
+	void (*cancel)(struct store *store, struct store_io *io);
+	/* Optional; see store_map. */
+	int (*map)(struct store *store, uint64_t offset, uint32_t length, struct extents *out);
+	/* One line about how it runs (direct I/O, fixed buffers, fallbacks). Optional. */
+	void (*describe)(const struct store *store, char *text, size_t size);
+};
+
+/* The head of every store's own structure. */
+struct store {
+	const struct store_ops *ops;
+	struct store_traits traits;
+};
+
+/* The kinds of store that were built in, ended by NULL. */
+extern const struct store_ops *const store_kinds[];
+const struct store_ops *store_kind(const char *name);
+
+/*
+ * Opens a store of kind OPS: checks the arguments against its settings, then
+ * calls its open. 0 or a negative errno; ERROR then says which and why. May block.
+ */
+int store_open(const struct store_ops *ops, const struct store_config *config, struct store **out,
+	       struct store_error *error);
+void store_close(struct store *store);
+
+/*
+ * Starts IO. It completes exactly once, perhaps inline. Reads and writes of
+ * the same bytes in flight together are not ordered.
+ */
+static inline void store_submit(struct store_io *io)
+{
+	io->store->ops->submit(io->store, io);
+}
+
+/* Asks IO to end early, with -ECANCELED or as it would have; harmless once it is done. */
+void store_cancel(struct store_io *io);
+
+/*
+ * Shows where the store itself keeps bytes OFFSET to OFFSET + LENGTH, in
+ * registered memory: OUT gets borrowed extents. A read may be sent from there
+ * and a write received there; it must still be submitted with these extents,
+ * so that flags, tracing and faults have their say. -ENOTSUP when the store is
+ * not mappable.
+ */
+static inline int store_map(struct store *store, uint64_t offset, uint32_t length,
+			    struct extents *out)
+{
+	if (!store->traits.mappable)
+		return -ENOTSUP;
+	return store->ops->map(store, offset, length, out);
+}
+
+#endif
