@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The numbers of RFC 7143 section 11 (with the task management functions of
+ * RFC 7144) and their names: opcodes, flag bits, reasons, statuses, events.
+ * Where a field lies stands in proto/bhs.h and its siblings.
+ */
+#ifndef PINION_PROTO_OPCODE_H
+#define PINION_PROTO_OPCODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Section 11.2.1.2. Bit 0x20 set: the PDU comes from the target. */
+enum iscsi_opcode {
+	ISCSI_OPCODE_NOP_OUT = 0x00,
+	ISCSI_OPCODE_SCSI_COMMAND = 0x01,
+	ISCSI_OPCODE_TASK_MANAGEMENT_REQUEST = 0x02,
+	ISCSI_OPCODE_LOGIN_REQUEST = 0x03,
+	ISCSI_OPCODE_TEXT_REQUEST = 0x04,
+	ISCSI_OPCODE_DATA_OUT = 0x05,
+	ISCSI_OPCODE_LOGOUT_REQUEST = 0x06,
+	ISCSI_OPCODE_SNACK_REQUEST = 0x10,
+	ISCSI_OPCODE_VENDOR_INITIATOR_FIRST = 0x1c,
+	ISCSI_OPCODE_VENDOR_INITIATOR_LAST = 0x1e,
+
+	ISCSI_OPCODE_NOP_IN = 0x20,
+	ISCSI_OPCODE_SCSI_RESPONSE = 0x21,
+	ISCSI_OPCODE_TASK_MANAGEMENT_RESPONSE = 0x22,
+	ISCSI_OPCODE_LOGIN_RESPONSE = 0x23,
+	ISCSI_OPCODE_TEXT_RESPONSE = 0x24,
+	ISCSI_OPCODE_DATA_IN = 0x25,
+	ISCSI_OPCODE_LOGOUT_RESPONSE = 0x26,
+	ISCSI_OPCODE_R2T = 0x31,
+	ISCSI_OPCODE_ASYNC_MESSAGE = 0x32,
+	ISCSI_OPCODE_VENDOR_TARGET_FIRST = 0x3c,
+	ISCSI_OPCODE_VENDOR_TARGET_LAST = 0x3e,
+	ISCSI_OPCODE_REJECT = 0x3f,
+};
+
+enum {
+	ISCSI_OPCODE_MASK = 0x3f,
+	ISCSI_OPCODE_TARGET = 0x20,
+	ISCSI_FLAG_IMMEDIATE = 0x40, /* byte 0, the I bit */
+	ISCSI_FLAG_FINAL = 0x80,     /* byte 1, the F bit of most PDUs */
+
+	/* SCSI Command, byte 1 (11.3.1) */
+	ISCSI_SCSI_COMMAND_READ = 0x40,
+	ISCSI_SCSI_COMMAND_WRITE = 0x20,
+	ISCSI_SCSI_COMMAND_ATTR_MASK = 0x07,
+
+	/* SCSI Response, byte 1 (11.4.1) */
+	ISCSI_SCSI_RESPONSE_BIDI_OVERFLOW = 0x10,  /* o */
+	ISCSI_SCSI_RESPONSE_BIDI_UNDERFLOW = 0x08, /* u */
+	ISCSI_SCSI_RESPONSE_OVERFLOW = 0x04,       /* O */
+	ISCSI_SCSI_RESPONSE_UNDERFLOW = 0x02,      /* U */
+
+	/* Data-In, byte 1 (11.7) */
+	ISCSI_DATA_IN_ACKNOWLEDGE = 0x40, /* A */
+	ISCSI_DATA_IN_OVERFLOW = 0x04,    /* O */
+	ISCSI_DATA_IN_UNDERFLOW = 0x02,   /* U */
+	ISCSI_DATA_IN_STATUS = 0x01,      /* S */
+
+	/* Login Request and Response, byte 1 (11.12, 11.13) */
+	ISCSI_LOGIN_TRANSIT = 0x80,  /* T */
+	ISCSI_LOGIN_CONTINUE = 0x40, /* C */
+	ISCSI_LOGIN_CSG_SHIFT = 2,
+	ISCSI_LOGIN_STAGE_MASK = 0x03,
+
+	/* Text Request and Response, byte 1 (11.10) */
+	ISCSI_TEXT_CONTINUE = 0x40, /* C */
+
+	ISCSI_TASK_MANAGEMENT_FUNCTION_MASK = 0x7f,
+	ISCSI_LOGOUT_REASON_MASK = 0x7f,
+	ISCSI_SNACK_TYPE_MASK = 0x0f,
+};
+
+/* The reserved value of task tags, and of other fields that hold one. */
+#define ISCSI_TAG_NONE UINT32_C(0xffffffff)
+
+/* Protocol version of RFC 7143 (11.12.4). */
+enum { ISCSI_VERSION = 0x00 };
+
+/* SCSI Command, ATTR (11.3.1) */
+enum iscsi_attr {
+	ISCSI_ATTR_UNTAGGED = 0,
+	ISCSI_ATTR_SIMPLE = 1,
+	ISCSI_ATTR_ORDERED = 2,
+	ISCSI_ATTR_HEAD_OF_QUEUE = 3,
+	ISCSI_ATTR_ACA = 4,
+};
+
+/* SCSI Response, Response (11.4.3) */
+enum iscsi_scsi_response {
+	ISCSI_SCSI_RESPONSE_COMPLETED = 0x00,
+	ISCSI_SCSI_RESPONSE_TARGET_FAILURE = 0x01,
+};
+
+/* Task Management Function Request (11.5.1; 9 to 12: RFC 7144 section 4.1.2) */
+enum iscsi_tmf {
+	ISCSI_TMF_ABORT_TASK = 1,
+	ISCSI_TMF_ABORT_TASK_SET = 2,
+	ISCSI_TMF_CLEAR_ACA = 3,
+	ISCSI_TMF_CLEAR_TASK_SET = 4,
+	ISCSI_TMF_LOGICAL_UNIT_RESET = 5,
+	ISCSI_TMF_TARGET_WARM_RESET = 6,
+	ISCSI_TMF_TARGET_COLD_RESET = 7,
+	ISCSI_TMF_TASK_REASSIGN = 8,
+	ISCSI_TMF_QUERY_TASK = 9,
+	ISCSI_TMF_QUERY_TASK_SET = 10,
+	ISCSI_TMF_I_T_NEXUS_RESET = 11,
+	ISCSI_TMF_QUERY_ASYNCHRONOUS_EVENT = 12,
+};
+
+/* Task Management Function Response (11.6.1; 7: RFC 7144) */
+enum iscsi_tmf_response {
+	ISCSI_TMF_RESPONSE_COMPLETE = 0,
+	ISCSI_TMF_RESPONSE_NO_TASK = 1,
+	ISCSI_TMF_RESPONSE_NO_LUN = 2,
+	ISCSI_TMF_RESPONSE_STILL_ALLEGIANT = 3,
+	ISCSI_TMF_RESPONSE_REASSIGN_NOT_SUPPORTED = 4,
+	ISCSI_TMF_RESPONSE_NOT_SUPPORTED = 5,
+	ISCSI_TMF_RESPONSE_AUTHORIZATION_FAILED = 6,
+	ISCSI_TMF_RESPONSE_SUCCEEDED = 7,
+	ISCSI_TMF_RESPONSE_REJECTED = 255,
+};
+
+/* Stages of the Login Phase, CSG and NSG (11.12.3) */
+enum iscsi_stage {
+	ISCSI_STAGE_SECURITY = 0,
+	ISCSI_STAGE_OPERATIONAL = 1,
+	ISCSI_STAGE_FULL_FEATURE = 3,
+};
+
+/* Login Response: Status-Class * 256 + Status-Detail (11.13.5) */
+enum iscsi_login_status {
+	ISCSI_LOGIN_SUCCESS = 0x0000,
+	ISCSI_LOGIN_TARGET_MOVED_TEMPORARILY = 0x0101,
+	ISCSI_LOGIN_TARGET_MOVED_PERMANENTLY = 0x0102,
+	ISCSI_LOGIN_INITIATOR_ERROR = 0x0200,
+	ISCSI_LOGIN_AUTHENTICATION_FAILURE = 0x0201,
+	ISCSI_LOGIN_AUTHORIZATION_FAILURE = 0x0202,
+	ISCSI_LOGIN_NOT_FOUND = 0x0203,
+	ISCSI_LOGIN_TARGET_REMOVED = 0x0204,
+	ISCSI_LOGIN_UNSUPPORTED_VERSION = 0x0205,
+	ISCSI_LOGIN_TOO_MANY_CONNECTIONS = 0x0206,
+	ISCSI_LOGIN_MISSING_PARAMETER = 0x0207,
+	ISCSI_LOGIN_CANNOT_INCLUDE_IN_SESSION = 0x0208,
+	ISCSI_LOGIN_SESSION_TYPE_NOT_SUPPORTED = 0x0209,
+	ISCSI_LOGIN_NO_SESSION = 0x020a,
+	ISCSI_LOGIN_INVALID_DURING_LOGIN = 0x020b,
+	ISCSI_LOGIN_TARGET_ERROR = 0x0300,
+	ISCSI_LOGIN_SERVICE_UNAVAILABLE = 0x0301,
+	ISCSI_LOGIN_OUT_OF_RESOURCES = 0x0302,
+};
+
+/* Logout Request, Reason Code (11.14.1) */
+enum iscsi_logout_reason {
+	ISCSI_LOGOUT_CLOSE_SESSION = 0,
+	ISCSI_LOGOUT_CLOSE_CONNECTION = 1,
+	ISCSI_LOGOUT_REMOVE_FOR_RECOVERY = 2,
+};
+
+/* Logout Response, Response (11.15.1) */
+enum iscsi_logout_response {
+	ISCSI_LOGOUT_RESPONSE_CLOSED = 0,
+	ISCSI_LOGOUT_RESPONSE_NO_CID = 1,
+	ISCSI_LOGOUT_RESPONSE_RECOVERY_NOT_SUPPORTED = 2,
+	ISCSI_LOGOUT_RESPONSE_CLEANUP_FAILED = 3,
+};
+
+/* SNACK Request, Type (11.16.1) */
+enum iscsi_snack_type {
+	ISCSI_SNACK_DATA_R2T = 0,
+	ISCSI_SNACK_STATUS = 1,
+	ISCSI_SNACK_DATA_ACK = 2,
+	ISCSI_SNACK_R_DATA = 3,
+};
+
+/* Asynchronous Message, AsyncEvent (11.9.1) */
+enum iscsi_async_event {
+	ISCSI_ASYNC_SCSI = 0,
+	ISCSI_ASYNC_LOGOUT_REQUESTED = 1,
+	ISCSI_ASYNC_CONNECTION_DROPPED = 2,
+	ISCSI_ASYNC_SESSION_DROPPED = 3,
+	ISCSI_ASYNC_NEGOTIATION_REQUESTED = 4,
+	ISCSI_ASYNC_TASKS_TERMINATED = 5,
+	ISCSI_ASYNC_VENDOR = 255,
+};
+
+/* Reject, Reason (11.17.1) */
+enum iscsi_reject_reason {
+	ISCSI_REJECT_DATA_DIGEST_ERROR = 0x02,
+	ISCSI_REJECT_SNACK = 0x03,
+	ISCSI_REJECT_PROTOCOL_ERROR = 0x04,
+	ISCSI_REJECT_COMMAND_NOT_SUPPORTED = 0x05,
+	ISCSI_REJECT_IMMEDIATE_COMMAND = 0x06,
+	ISCSI_REJECT_TASK_IN_PROGRESS = 0x07,
+	ISCSI_REJECT_INVALID_DATA_ACK = 0x08,
+	ISCSI_REJECT_INVALID_PDU_FIELD = 0x09,
+	ISCSI_REJECT_LONG_OPERATION = 0x0a,
+	ISCSI_REJECT_NEGOTIATION_RESET = 0x0b, /* deprecated by RFC 7143 */
+	ISCSI_REJECT_WAITING_FOR_LOGOUT = 0x0c,
+};
+
+/* Whether a PDU with `opcode` comes from a target. */
+static inline bool iscsi_opcode_is_target(uint8_t opcode)
+{
+	return (opcode & ISCSI_OPCODE_TARGET) != 0;
+}
+
+/* Names for the log, in the RFC's words; "unknown" for any other value. */
+const char *iscsi_opcode_name(uint8_t opcode);
+const char *iscsi_tmf_name(uint8_t function);
+const char *iscsi_tmf_response_name(uint8_t response);
+const char *iscsi_login_status_name(uint16_t status);
+const char *iscsi_logout_reason_name(uint8_t reason);
+const char *iscsi_logout_response_name(uint8_t response);
+const char *iscsi_snack_type_name(uint8_t type);
+const char *iscsi_async_event_name(uint8_t event);
+const char *iscsi_reject_reason_name(uint8_t reason);
+
+#endif
