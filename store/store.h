@@ -48,8 +48,7 @@ struct store_traits {
 	bool mappable;			/* store_map works */
 	uint8_t identity[16];		/* the same whenever this backing is opened; zeros: none */
 };
-
-
+/* One operation, embedded in whatever wants it; all zero before its first use. */
 struct store_io {
 	/* of the caller, constant until done */
 	struct store *store;
@@ -63,7 +62,9 @@ struct store_io {
 	/*
 	 * Called exactly once, on REACTOR's thread, possibly before
 	 * store_submit returns. ERR: 0 or a negative errno; short transfers
-	 * never get here.
+	 * never get here. The store's own: -EROFS, -EINVAL (range or
+	 * alignment), -EOPNOTSUPP (STORE_DISCARD where discard_granularity is
+	 * 0), -ECANCELED, -EIO.
 	 */
 	void (*done)(struct store_io *io, int err);
 
@@ -81,7 +82,13 @@ struct store_io {
  * line of help. The daemon checks names against this table and the manual is
  * made from it.
  */
-enum store_setting_type { STORE_SETTING_STRING, STORE_SETTING_SIZE, STORE_SETTING_BOOL, STORE_SETTING_CHOICE };
+enum store_setting_type {
+	STORE_SETTING_STRING,
+	STORE_SETTING_SIZE,	/* as parse_size reads it */
+	STORE_SETTING_BOOL,
+	STORE_SETTING_CHOICE,
+	STORE_SETTING_NUMBER,	/* as parse_u64 reads it */
+};
 
 struct store_setting {
 	const char *name;
@@ -102,6 +109,7 @@ struct store_config {
 	struct reactor *const *reactors;
 	unsigned reactor_count;
 	bool read_only;			/* opened for reading only */
+	struct store *below;		/* for kinds that stack, else NULL; theirs once open succeeds */
 	const struct store_argument *arguments;
 	unsigned argument_count;
 };
@@ -116,15 +124,17 @@ struct store_ops {
 	const char *name;			/* "file" */
 	const char *help;
 	const struct store_setting *settings;	/* ended by a NULL name */
+	bool stacks;				/* stands on another store, store_config.below */
 	/* May block; before the reactors run, or on a worker. 0 or a negative errno with ERROR filled. */
 	int (*open)(const struct store_config *config, struct store **out, struct store_error *error);
-	/* No I/O is in flight. May block. */
+	/* No I/O is in flight, and the reactors have stopped (but are still there). May block. */
 	void (*close)(struct store *store);
 	void (*submit)(struct store *store, struct store_io *io);
 	/* Asks for an early end; the I/O completes all the same. Optional. */
 	void (*cancel)(struct store *store, struct store_io *io);
 	/* Optional; see store_map. */
-	int (*map)(struct store *store, uint64_t offset, uint32_t length, struct extents *out);
+	int (*map)(struct store *store, enum store_op op, uint64_t offset, uint32_t length,
+		   struct extents *out);
 	/* One line about how it runs (direct I/O, fixed buffers, fallbacks). Optional. */
 	void (*describe)(const struct store *store, char *text, size_t size);
 };
@@ -161,17 +171,19 @@ void store_cancel(struct store_io *io);
 
 /*
  * Shows where the store itself keeps bytes OFFSET to OFFSET + LENGTH, in
- * registered memory: OUT gets borrowed extents. A read may be sent from there
- * and a write received there; it must still be submitted with these extents,
- * so that flags, tracing and faults have their say. -ENOTSUP when the store is
- * not mappable.
+ * registered memory: OUT gets borrowed extents. For OP STORE_READ they may be
+ * sent from, for STORE_WRITE received into, and not the other way round. The
+ * operation must still be submitted with these extents, so that flags, tracing
+ * and faults have their say. Any thread; OUT stays good until the store is
+ * closed. -ENOTSUP when the store is not mappable, -EMSGSIZE when more than
+ * EXTENTS_MAX pieces would be needed, -EROFS, -EINVAL: take memory of the arena then.
  */
-static inline int store_map(struct store *store, uint64_t offset, uint32_t length,
-			    struct extents *out)
+static inline int store_map(struct store *store, enum store_op op, uint64_t offset,
+			    uint32_t length, struct extents *out)
 {
 	if (!store->traits.mappable)
 		return -ENOTSUP;
-	return store->ops->map(store, offset, length, out);
+	return store->ops->map(store, op, offset, length, out);
 }
 
 #endif
