@@ -13,7 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "proto/names.h"
 #include "scsi/scsi.h"
 #include "sys/reactor.h"
 #include "transport/transport.h"
@@ -52,6 +54,15 @@ struct iscsi_node_config {
 void iscsi_node_config_init(struct iscsi_node_config *config);
 
 int iscsi_node_create(const struct iscsi_node_config *config, struct iscsi_node **out);
+
+/*
+ * Whether NAME can name a target, and how it is then written (in lower case),
+ * for a check of the configuration that builds nothing. 0, or -EINVAL with OUT unchanged.
+ */
+static inline int iscsi_target_name(const char *name, char out[NAME_LEN_MAX + 1])
+{
+	return iscsi_name_normalize(name, strlen(name), out);
+}
 
 /*
  * Adds a target under NAME (iqn., eui. or naa.; -EINVAL where it is none, -EEXIST). SCSI stays
