@@ -43,6 +43,7 @@ struct transport_limits {
 	uint32_t login_data_max;	/* most data bytes of a PDU either way before full feature phase */
 	uint32_t control_data_max;	/* most data bytes of a target PDU that is not Data-In, then */
 	uint32_t recv_data_max;		/* most data bytes in one PDU that it can receive, then */
+	uint32_t recv_control_max;	/* and of them for TRANSPORT_SINK_CONTROL, then */
 	uint32_t window_max;		/* most commands that it can have outstanding */
 	uint32_t unsolicited_max;	/* most target PDUs in flight that no command asked for */
 };
@@ -122,8 +123,17 @@ struct transport_task {
 
 /* Where the data segment of the PDU whose header has just come shall go. */
 enum transport_sink {
-	TRANSPORT_SINK_CONTROL,	/* the mover keeps it and shows it to pdu, whole */
-	TRANSPORT_SINK_EXTENTS,	/* into EXTENTS from byte OFFSET on; iSCSI has checked that it fits */
+	/*
+	 * The mover keeps it and shows it to pdu, whole. Above limits.recv_control_max (login_data_max
+	 * before full feature phase): violation TOO_LONG from inside header's caller, the sink becomes
+	 * DISCARD, and pdu follows.
+	 */
+	TRANSPORT_SINK_CONTROL,
+	/*
+	 * Into EXTENTS from byte OFFSET on; iSCSI has checked that it fits and leaves the memory
+	 * alone until pdu.
+	 */
+	TRANSPORT_SINK_EXTENTS,
 	TRANSPORT_SINK_DISCARD,	/* thrown away, after its digest was checked */
 };
 
@@ -257,7 +267,10 @@ struct transport_listener_config {
 	 * returns 0, or a negative errno to close it.
 	 */
 	int (*connected)(void *user, struct transport_conn *conn);
-	/* A connection that place accepted has come to nothing before connected. */
+	/*
+	 * On that reactor's thread: a connection that place accepted has come to nothing before
+	 * connected (never after it, whatever it returned).
+	 */
 	void (*lost)(void *user, struct reactor *reactor);
 };
 
