@@ -14,33 +14,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHECKED_DEFINE(suffix, type)                                           \
-	static inline bool checked_add_##suffix(type a, type b, type *result)  \
-	{                                                                      \
-		type sum;                                                      \
-									       \
-		if (__builtin_add_overflow(a, b, &sum))                        \
-			return false;                                          \
-		*result = sum;                                                 \
-		return true;                                                   \
-	}                                                                      \
-	static inline bool checked_mul_##suffix(type a, type b, type *result)  \
-	{                                                                      \
-		type product;                                                  \
-									       \
-		if (__builtin_mul_overflow(a, b, &product))                    \
-			return false;                                          \
-		*result = product;                                             \
-		return true;                                                   \
-	}                                                                      \
-	static inline bool checked_shl_##suffix(type a, unsigned int shift,    \
-						type *result)                  \
-	{                                                                      \
-		if (shift >= sizeof(type) * 8 ||                               \
-		    (type)(a << shift) >> shift != a)                          \
-			return false;                                          \
-		*result = (type)(a << shift);                                  \
-		return true;                                                   \
+#define CHECKED_DEFINE(suffix, type)                                                      \
+	static inline bool checked_add_##suffix(type a, type b, type *result)             \
+	{                                                                                 \
+		type sum;                                                                 \
+                                                                                          \
+		if (__builtin_add_overflow(a, b, &sum))                                   \
+			return false;                                                     \
+		*result = sum;                                                            \
+		return true;                                                              \
+	}                                                                                 \
+	static inline bool checked_mul_##suffix(type a, type b, type *result)             \
+	{                                                                                 \
+		type product;                                                             \
+                                                                                          \
+		if (__builtin_mul_overflow(a, b, &product))                               \
+			return false;                                                     \
+		*result = product;                                                        \
+		return true;                                                              \
+	}                                                                                 \
+	static inline bool checked_shl_##suffix(type a, unsigned int shift, type *result) \
+	{                                                                                 \
+		if (shift >= sizeof(type) * 8 || (type)(a << shift) >> shift != a)        \
+			return false;                                                     \
+		*result = (type)(a << shift);                                             \
+		return true;                                                              \
 	}
 
 CHECKED_DEFINE(u32, uint32_t)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#define CLOCK_NS_PER_S UINT64_C(1000000000)
+#define CLOCK_NS_PER_S  UINT64_C(1000000000)
 #define CLOCK_NS_PER_MS UINT64_C(1000000)
 #define CLOCK_NS_PER_US UINT64_C(1000)
 
@@ -56,15 +56,13 @@ static inline uint64_t clock_manual_now(struct clock *clock)
 }
 
 /* Makes `manual` stand at `now_ns`; pass &manual->clock on. */
-static inline void clock_manual_init(struct clock_manual *manual,
-				     uint64_t now_ns)
+static inline void clock_manual_init(struct clock_manual *manual, uint64_t now_ns)
 {
 	manual->clock.now_ns = clock_manual_now;
 	manual->now_ns = now_ns;
 }
 
-static inline void clock_manual_advance(struct clock_manual *manual,
-					uint64_t ns)
+static inline void clock_manual_advance(struct clock_manual *manual, uint64_t ns)
 {
 	manual->now_ns += ns;
 }

@@ -55,8 +55,7 @@ static inline uint32_t crc32c_get_digest(const void *digest)
 {
 	const uint8_t *b = digest;
 
-	return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 |
-	       (uint32_t)b[3] << 24;
+	return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
 
 #endif

@@ -120,8 +120,7 @@ static inline struct cursor cursor_sub(struct cursor *cursor, size_t len)
 }
 
 /* Copies the next `len` bytes out; on failure `out` is left as it was. */
-static inline void cursor_get_bytes(struct cursor *cursor, void *out,
-				    size_t len)
+static inline void cursor_get_bytes(struct cursor *cursor, void *out, size_t len)
 {
 	const uint8_t *p = cursor_take(cursor, len);
 
@@ -165,8 +164,7 @@ static inline uint64_t cursor_get_u64(struct cursor *cursor)
 }
 
 /* Copies `len` bytes in: all of them or, on failure, none. */
-static inline void cursor_put_bytes(struct cursor *cursor, const void *bytes,
-				    size_t len)
+static inline void cursor_put_bytes(struct cursor *cursor, const void *bytes, size_t len)
 {
 	uint8_t *p = cursor_take_for_write(cursor, len);
 

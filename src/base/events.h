@@ -14,7 +14,7 @@ enum { EVENTS_CAPACITY = 16 };
 struct event {
 	uint64_t time_ns;
 	const char *what; /* a string literal: never freed, never a copy */
-	uint64_t a;       /* two numbers whose meaning `what` tells */
+	uint64_t a; /* two numbers whose meaning `what` tells */
 	uint64_t b;
 };
 
@@ -28,8 +28,8 @@ struct events {
 typedef void (*events_print_fn)(void *ctx, const struct event *event);
 
 /* Records an event, over the oldest when the ring is full. */
-static inline void events_add(struct events *events, uint64_t time_ns,
-			      const char *what, uint64_t a, uint64_t b)
+static inline void events_add(struct events *events, uint64_t time_ns, const char *what, uint64_t a,
+			      uint64_t b)
 {
 	struct event *event = &events->ring[events->added++ % EVENTS_CAPACITY];
 
@@ -40,7 +40,6 @@ static inline void events_add(struct events *events, uint64_t time_ns,
 }
 
 /* Calls `print` for each event kept, oldest first, newest last. */
-void events_print(const struct events *events, events_print_fn print,
-		  void *ctx);
+void events_print(const struct events *events, events_print_fn print, void *ctx);
 
 #endif

@@ -46,15 +46,13 @@ static inline void histogram_add(struct histogram *histogram, uint64_t value)
 }
 
 /* Adds all of `source`, which may be another thread's, to `histogram`. */
-void histogram_merge(struct histogram *histogram,
-		     const struct histogram *source);
+void histogram_merge(struct histogram *histogram, const struct histogram *source);
 
 /*
  * An upper estimate of the value below or at which `per_mille` / 1000 of the
  * values lie (500 the median, 990 p99; 1000 the maximum); 0 when empty.
  */
-uint64_t histogram_percentile(const struct histogram *histogram,
-			      unsigned int per_mille);
+uint64_t histogram_percentile(const struct histogram *histogram, unsigned int per_mille);
 
 /* The mean, rounded down; 0 when empty. */
 uint64_t histogram_mean(const struct histogram *histogram);

@@ -49,8 +49,7 @@ static inline bool list_is_linked(const struct list_node *node)
 	return node->next != NULL;
 }
 
-static inline void list_insert_between(struct list_node *node,
-				       struct list_node *prev,
+static inline void list_insert_between(struct list_node *node, struct list_node *prev,
 				       struct list_node *next)
 {
 	node->prev = prev;
@@ -72,8 +71,7 @@ static inline void list_push_front(struct list *list, struct list_node *node)
 }
 
 /* Inserts the unlinked `node` just before `next`, which is on a list. */
-static inline void list_insert_before(struct list_node *next,
-				      struct list_node *node)
+static inline void list_insert_before(struct list_node *next, struct list_node *node)
 {
 	list_insert_between(node, next->prev, next);
 }
@@ -120,13 +118,11 @@ static inline void list_splice_back(struct list *list, struct list *source)
  * Loops; the caller declares `node` (and `next_node`) as struct list_node *.
  * Only the SAFE form allows the body to remove `node`.
  */
-#define LIST_FOR_EACH(node, list)                                              \
-	for ((node) = (list)->head.next; (node) != &(list)->head;              \
-	     (node) = (node)->next)
+#define LIST_FOR_EACH(node, list) \
+	for ((node) = (list)->head.next; (node) != &(list)->head; (node) = (node)->next)
 
-#define LIST_FOR_EACH_SAFE(node, next_node, list)                              \
-	for ((node) = (list)->head.next, (next_node) = (node)->next;           \
-	     (node) != &(list)->head;                                          \
+#define LIST_FOR_EACH_SAFE(node, next_node, list)                                             \
+	for ((node) = (list)->head.next, (next_node) = (node)->next; (node) != &(list)->head; \
 	     (node) = (next_node), (next_node) = (node)->next)
 
 #endif

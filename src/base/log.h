@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 enum log_level {
-	LOG_LEVEL_ERROR,   /* something that was asked for is not done */
+	LOG_LEVEL_ERROR, /* something that was asked for is not done */
 	LOG_LEVEL_WARNING, /* it is done, but not as it should be */
-	LOG_LEVEL_INFO,    /* what an operator wants to see: start, logins */
-	LOG_LEVEL_DEBUG,   /* what a developer wants to see */
+	LOG_LEVEL_INFO, /* what an operator wants to see: start, logins */
+	LOG_LEVEL_DEBUG, /* what a developer wants to see */
 };
 
 enum log_sink {
@@ -24,8 +24,7 @@ enum log_sink {
 };
 
 /* Receives a finished line: no prefix, no newline. Any thread may call it. */
-typedef void (*log_callback_fn)(void *ctx, enum log_level level,
-				const char *line);
+typedef void (*log_callback_fn)(void *ctx, enum log_level level, const char *line);
 
 /* Sets the least important level that is still written (default INFO). */
 void log_set_level(enum log_level level);
@@ -49,20 +48,19 @@ const char *log_level_name(enum log_level level);
 int log_level_parse(const char *name, enum log_level *level);
 
 /* Writes one line; the macros below are the usual way to call it. */
-void log_write(enum log_level level, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Arguments are evaluated only when the level is on. */
-#define log_at(level, ...)                                                     \
-	do {                                                                   \
-		if ((level) <= log_get_level())                                \
-			log_write((level), __VA_ARGS__);                       \
+#define log_at(level, ...)                               \
+	do {                                             \
+		if ((level) <= log_get_level())          \
+			log_write((level), __VA_ARGS__); \
 	} while (0)
 
-#define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_error(...)   log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_info(...) log_at(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_info(...)    log_at(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 enum {
 	LOG_LIMIT_BURST = 5, /* lines admitted in each interval */
@@ -84,22 +82,20 @@ struct log_limit {
  * Decides whether a line may be written at `now_ns` (monotonic). When it may,
  * `*suppressed` becomes the number of lines swallowed since the last one.
  */
-bool log_limit_admit(struct log_limit *limit, uint64_t now_ns,
-		     uint32_t *suppressed);
+bool log_limit_admit(struct log_limit *limit, uint64_t now_ns, uint32_t *suppressed);
 
 /* Writes the line unless `limit` is exhausted; see log_limited. */
-void log_write_limited(struct log_limit *limit, enum log_level level,
-		       const char *format, ...)
+void log_write_limited(struct log_limit *limit, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
  * log_at with a rate limit; the first line after a silence says how many were
  * suppressed.
  */
-#define log_limited(limit, level, ...)                                         \
-	do {                                                                   \
-		if ((level) <= log_get_level())                                \
-			log_write_limited((limit), (level), __VA_ARGS__);      \
+#define log_limited(limit, level, ...)                                    \
+	do {                                                              \
+		if ((level) <= log_get_level())                           \
+			log_write_limited((limit), (level), __VA_ARGS__); \
 	} while (0)
 
 #endif

@@ -34,8 +34,7 @@ static inline void mpsc_init(struct mpsc *queue)
  */
 static inline bool mpsc_push(struct mpsc *queue, struct mpsc_node *node)
 {
-	struct mpsc_node *head =
-		atomic_load_explicit(&queue->pushed, memory_order_relaxed);
+	struct mpsc_node *head = atomic_load_explicit(&queue->pushed, memory_order_relaxed);
 
 	/* seq_cst, so that a consumer that announces "I sleep" and then finds
 	 * the queue empty, and a producer that pushes and then reads the
@@ -43,8 +42,7 @@ static inline bool mpsc_push(struct mpsc *queue, struct mpsc_node *node)
 	do {
 		node->next = head;
 	} while (!atomic_compare_exchange_weak_explicit(
-		&queue->pushed, &head, node, memory_order_seq_cst,
-		memory_order_relaxed));
+		&queue->pushed, &head, node, memory_order_seq_cst, memory_order_relaxed));
 	return head == NULL;
 }
 
@@ -52,8 +50,7 @@ static inline bool mpsc_push(struct mpsc *queue, struct mpsc_node *node)
 static inline bool mpsc_is_empty(const struct mpsc *queue)
 {
 	return queue->taken == NULL &&
-	       atomic_load_explicit(&queue->pushed, memory_order_seq_cst) ==
-		       NULL;
+	       atomic_load_explicit(&queue->pushed, memory_order_seq_cst) == NULL;
 }
 
 /* Takes the oldest node off; NULL when there is none. The consumer only. */
@@ -65,8 +62,7 @@ static inline struct mpsc_node *mpsc_pop(struct mpsc *queue)
 		struct mpsc_node *stack = NULL;
 
 		/* A plain load first: an empty poll costs no locked write. */
-		if (atomic_load_explicit(&queue->pushed,
-					 memory_order_relaxed) != NULL)
+		if (atomic_load_explicit(&queue->pushed, memory_order_relaxed) != NULL)
 			stack = atomic_exchange_explicit(&queue->pushed, NULL,
 							 memory_order_seq_cst);
 		while (stack != NULL) {

@@ -16,7 +16,7 @@
 enum { TAGSET_SIZE_MAX = 1 << 24 };
 
 struct tagset {
-	uint64_t *free;    /* bit set: tag free */
+	uint64_t *free; /* bit set: tag free */
 	uint64_t *summary; /* bit set: that word of `free` is not zero */
 	uint32_t size;
 	uint32_t in_use;
