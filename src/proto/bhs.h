@@ -21,8 +21,8 @@
 #include "base/bytes.h"
 #include "proto/opcode.h"
 
-#define BHS_LEN 48
-#define BHS_AHS_LEN_MAX (255 * 4)
+#define BHS_LEN          48
+#define BHS_AHS_LEN_MAX  (255 * 4)
 #define BHS_DATA_LEN_MAX 0xffffff
 
 struct bhs {
@@ -43,12 +43,12 @@ enum {
 	BHS_AT_ITT = 16,
 	BHS_AT_TTT = 20,
 	BHS_AT_CID = 20,
-	BHS_AT_CMD_SN = 24,      /* from an initiator */
+	BHS_AT_CMD_SN = 24, /* from an initiator */
 	BHS_AT_EXP_STAT_SN = 28, /* from an initiator */
-	BHS_AT_STAT_SN = 24,     /* from a target */
-	BHS_AT_EXP_CMD_SN = 28,  /* from a target */
-	BHS_AT_MAX_CMD_SN = 32,  /* from a target */
-	BHS_AT_DATA_SN = 36,     /* also R2TSN, ExpDataSN */
+	BHS_AT_STAT_SN = 24, /* from a target */
+	BHS_AT_EXP_CMD_SN = 28, /* from a target */
+	BHS_AT_MAX_CMD_SN = 32, /* from a target */
+	BHS_AT_DATA_SN = 36, /* also R2TSN, ExpDataSN */
 	BHS_AT_BUFFER_OFFSET = 40,
 	BHS_AT_RESIDUAL_COUNT = 44,
 };

@@ -50,8 +50,8 @@ void bhs_nop_out_encode(struct bhs *bhs, const struct bhs_nop_out *nop);
 
 struct bhs_nop_in {
 	uint64_t lun;
-	uint32_t itt;     /* ISCSI_TAG_NONE: does not answer a NOP-Out */
-	uint32_t ttt;     /* ISCSI_TAG_NONE: wants no answer */
+	uint32_t itt; /* ISCSI_TAG_NONE: does not answer a NOP-Out */
+	uint32_t ttt; /* ISCSI_TAG_NONE: wants no answer */
 	uint32_t stat_sn; /* not used up unless it answers a NOP-Out */
 	uint32_t exp_cmd_sn;
 	uint32_t max_cmd_sn;
@@ -79,9 +79,9 @@ struct bhs_reject {
 	uint32_t stat_sn;
 	uint32_t exp_cmd_sn;
 	uint32_t max_cmd_sn;
-	uint32_t data_sn;  /* or R2TSN; only when a DataACK was rejected */
+	uint32_t data_sn; /* or R2TSN; only when a DataACK was rejected */
 	uint32_t data_len; /* the header that was rejected: 48 or more */
-	uint8_t reason;    /* enum iscsi_reject_reason */
+	uint8_t reason; /* enum iscsi_reject_reason */
 };
 
 void bhs_reject_decode(const struct bhs *bhs, struct bhs_reject *reject);

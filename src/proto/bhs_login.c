@@ -33,9 +33,9 @@ void bhs_login_request_decode(const struct bhs *bhs, struct bhs_login_request *r
 void bhs_login_request_encode(struct bhs *bhs, const struct bhs_login_request *request)
 {
 	/* A Login Request is always immediate (11.12). */
-	bhs_begin(bhs, ISCSI_OPCODE_LOGIN_REQUEST | ISCSI_FLAG_IMMEDIATE,
-		  login_flags(request->is_transit, request->is_continue, request->csg,
-			      request->nsg));
+	bhs_begin(
+		bhs, ISCSI_OPCODE_LOGIN_REQUEST | ISCSI_FLAG_IMMEDIATE,
+		login_flags(request->is_transit, request->is_continue, request->csg, request->nsg));
 	bhs->raw[2] = request->version_max;
 	bhs->raw[3] = request->version_min;
 	bhs_set_data_len(bhs, request->data_len);

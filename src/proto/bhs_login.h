@@ -18,9 +18,9 @@ struct bhs_login_request {
 	uint32_t cmd_sn;
 	uint32_t exp_stat_sn;
 	uint32_t data_len;
-	bool is_transit;  /* T */
+	bool is_transit; /* T */
 	bool is_continue; /* C */
-	uint8_t csg;      /* enum iscsi_stage, or the reserved value 2 */
+	uint8_t csg; /* enum iscsi_stage, or the reserved value 2 */
 	uint8_t nsg;
 	uint8_t version_max;
 	uint8_t version_min;
@@ -96,9 +96,9 @@ struct bhs_logout_response {
 	uint32_t stat_sn;
 	uint32_t exp_cmd_sn;
 	uint32_t max_cmd_sn;
-	uint16_t time2wait;   /* seconds */
+	uint16_t time2wait; /* seconds */
 	uint16_t time2retain; /* seconds */
-	uint8_t response;     /* enum iscsi_logout_response */
+	uint8_t response; /* enum iscsi_logout_response */
 };
 
 void bhs_logout_response_decode(const struct bhs *bhs, struct bhs_logout_response *response);

@@ -19,7 +19,7 @@ struct bhs_scsi_command {
 	uint32_t cmd_sn;
 	uint32_t exp_stat_sn;
 	uint32_t data_len; /* of the immediate data */
-	uint16_t ahs_len;  /* bytes, a multiple of 4 */
+	uint16_t ahs_len; /* bytes, a multiple of 4 */
 	bool is_immediate;
 	bool is_final; /* no unsolicited Data-Out follows */
 	bool is_read;
@@ -74,9 +74,9 @@ struct bhs_scsi_response {
 	uint32_t bidi_read_residual_count;
 	uint32_t residual_count;
 	uint32_t data_len; /* SenseLength, sense data and response data */
-	uint8_t flags;     /* ISCSI_SCSI_RESPONSE_*: o, u, O, U */
-	uint8_t response;  /* enum iscsi_scsi_response */
-	uint8_t status;    /* SCSI status */
+	uint8_t flags; /* ISCSI_SCSI_RESPONSE_*: o, u, O, U */
+	uint8_t response; /* enum iscsi_scsi_response */
+	uint8_t status; /* SCSI status */
 };
 
 enum {
@@ -158,7 +158,7 @@ static inline void bhs_data_out_encode(struct bhs *bhs, const struct bhs_data_ou
 struct bhs_data_in {
 	uint64_t lun; /* only with ISCSI_DATA_IN_ACKNOWLEDGE, else 0 */
 	uint32_t itt;
-	uint32_t ttt;     /* ISCSI_TAG_NONE without ..._ACKNOWLEDGE */
+	uint32_t ttt; /* ISCSI_TAG_NONE without ..._ACKNOWLEDGE */
 	uint32_t stat_sn; /* only with ..._STATUS, else reserved: 0 */
 	uint32_t exp_cmd_sn;
 	uint32_t max_cmd_sn;
@@ -166,7 +166,7 @@ struct bhs_data_in {
 	uint32_t buffer_offset; /* bytes */
 	uint32_t residual_count;
 	uint32_t data_len;
-	uint8_t flags;  /* ISCSI_FLAG_FINAL and ISCSI_DATA_IN_*: A, O, U, S */
+	uint8_t flags; /* ISCSI_FLAG_FINAL and ISCSI_DATA_IN_*: A, O, U, S */
 	uint8_t status; /* SCSI status; only with ..._STATUS, else 0 */
 };
 
@@ -214,7 +214,7 @@ struct bhs_r2t {
 	uint32_t exp_cmd_sn;
 	uint32_t max_cmd_sn;
 	uint32_t r2t_sn;
-	uint32_t buffer_offset;                /* bytes */
+	uint32_t buffer_offset; /* bytes */
 	uint32_t desired_data_transfer_length; /* bytes, not 0 */
 };
 

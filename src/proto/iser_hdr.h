@@ -22,8 +22,8 @@ enum iser_opcode {
 };
 
 enum {
-	ISER_FLAG_WRITE_STAG = 0x08,  /* W: write_stag and write_base_offset hold */
-	ISER_FLAG_READ_STAG = 0x04,   /* R: likewise */
+	ISER_FLAG_WRITE_STAG = 0x08, /* W: write_stag and write_base_offset hold */
+	ISER_FLAG_READ_STAG = 0x04, /* R: likewise */
 	ISER_FLAG_HELLO_REJECT = 0x01, /* REJ of a HelloReply */
 };
 
@@ -35,7 +35,7 @@ static inline uint8_t iser_hdr_opcode(const uint8_t raw[ISER_HDR_LEN])
 /* Section 9.2. The buffers that a SCSI Command offers for RDMA. */
 struct iser_control {
 	bool has_write_stag; /* the target RDMA-reads from it */
-	bool has_read_stag;  /* the target RDMA-writes to it */
+	bool has_read_stag; /* the target RDMA-writes to it */
 	uint32_t write_stag;
 	uint32_t read_stag;
 	uint64_t write_base_offset;

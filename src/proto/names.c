@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum {
-	TYPE_LEN = 4,           /* "iqn.", "eui.", "naa." */
-	IQN_DATE_LEN = 8,       /* "yyyy-mm." */
+	TYPE_LEN = 4, /* "iqn.", "eui.", "naa." */
+	IQN_DATE_LEN = 8, /* "yyyy-mm." */
 	EUI_DIGITS = 16,
 	NAA_DIGITS_SHORT = 16,
 	NAA_DIGITS_LONG = 32,
@@ -143,9 +143,9 @@ int iscsi_name_format_address(char *out, size_t len, const char *address, uint16
 			      uint16_t portal_group_tag)
 {
 	bool is_v6 = strchr(address, ':') != NULL;
-	int written = snprintf(out, len, "%s%s%s:%u,%u", is_v6 ? "[" : "", address,
-			       is_v6 ? "]" : "", (unsigned int)port,
-			       (unsigned int)portal_group_tag);
+	int written =
+		snprintf(out, len, "%s%s%s:%u,%u", is_v6 ? "[" : "", address, is_v6 ? "]" : "",
+			 (unsigned int)port, (unsigned int)portal_group_tag);
 
 	return written < 0 || (size_t)written >= len ? -ENOSPC : written;
 }

@@ -58,8 +58,7 @@ static const struct name tmf_responses[] = {
 	{ ISCSI_TMF_RESPONSE_NO_TASK, "Task does not exist" },
 	{ ISCSI_TMF_RESPONSE_NO_LUN, "LUN does not exist" },
 	{ ISCSI_TMF_RESPONSE_STILL_ALLEGIANT, "Task still allegiant" },
-	{ ISCSI_TMF_RESPONSE_REASSIGN_NOT_SUPPORTED,
-	  "Task allegiance reassignment not supported" },
+	{ ISCSI_TMF_RESPONSE_REASSIGN_NOT_SUPPORTED, "Task allegiance reassignment not supported" },
 	{ ISCSI_TMF_RESPONSE_NOT_SUPPORTED, "Task management function not supported" },
 	{ ISCSI_TMF_RESPONSE_AUTHORIZATION_FAILED, "Function authorization failed" },
 	{ ISCSI_TMF_RESPONSE_SUCCEEDED, "Function succeeded" },
@@ -96,8 +95,7 @@ static const struct name logout_reasons[] = {
 static const struct name logout_responses[] = {
 	{ ISCSI_LOGOUT_RESPONSE_CLOSED, "Connection or session closed successfully" },
 	{ ISCSI_LOGOUT_RESPONSE_NO_CID, "CID not found" },
-	{ ISCSI_LOGOUT_RESPONSE_RECOVERY_NOT_SUPPORTED,
-	  "Connection recovery is not supported" },
+	{ ISCSI_LOGOUT_RESPONSE_RECOVERY_NOT_SUPPORTED, "Connection recovery is not supported" },
 	{ ISCSI_LOGOUT_RESPONSE_CLEANUP_FAILED, "Cleanup failed" },
 };
 

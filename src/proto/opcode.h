@@ -41,7 +41,7 @@ enum {
 	ISCSI_OPCODE_MASK = 0x3f,
 	ISCSI_OPCODE_TARGET = 0x20,
 	ISCSI_FLAG_IMMEDIATE = 0x40, /* byte 0, the I bit */
-	ISCSI_FLAG_FINAL = 0x80,     /* byte 1, the F bit of most PDUs */
+	ISCSI_FLAG_FINAL = 0x80, /* byte 1, the F bit of most PDUs */
 
 	/* SCSI Command, byte 1 (11.3.1) */
 	ISCSI_SCSI_COMMAND_READ = 0x40,
@@ -49,19 +49,19 @@ enum {
 	ISCSI_SCSI_COMMAND_ATTR_MASK = 0x07,
 
 	/* SCSI Response, byte 1 (11.4.1) */
-	ISCSI_SCSI_RESPONSE_BIDI_OVERFLOW = 0x10,  /* o */
+	ISCSI_SCSI_RESPONSE_BIDI_OVERFLOW = 0x10, /* o */
 	ISCSI_SCSI_RESPONSE_BIDI_UNDERFLOW = 0x08, /* u */
-	ISCSI_SCSI_RESPONSE_OVERFLOW = 0x04,       /* O */
-	ISCSI_SCSI_RESPONSE_UNDERFLOW = 0x02,      /* U */
+	ISCSI_SCSI_RESPONSE_OVERFLOW = 0x04, /* O */
+	ISCSI_SCSI_RESPONSE_UNDERFLOW = 0x02, /* U */
 
 	/* Data-In, byte 1 (11.7) */
 	ISCSI_DATA_IN_ACKNOWLEDGE = 0x40, /* A */
-	ISCSI_DATA_IN_OVERFLOW = 0x04,    /* O */
-	ISCSI_DATA_IN_UNDERFLOW = 0x02,   /* U */
-	ISCSI_DATA_IN_STATUS = 0x01,      /* S */
+	ISCSI_DATA_IN_OVERFLOW = 0x04, /* O */
+	ISCSI_DATA_IN_UNDERFLOW = 0x02, /* U */
+	ISCSI_DATA_IN_STATUS = 0x01, /* S */
 
 	/* Login Request and Response, byte 1 (11.12, 11.13) */
-	ISCSI_LOGIN_TRANSIT = 0x80,  /* T */
+	ISCSI_LOGIN_TRANSIT = 0x80, /* T */
 	ISCSI_LOGIN_CONTINUE = 0x40, /* C */
 	ISCSI_LOGIN_CSG_SHIFT = 2,
 	ISCSI_LOGIN_STAGE_MASK = 0x03,

@@ -18,7 +18,7 @@
 
 enum {
 	TEXT_KEY_LEN_MAX = 63,
-	TEXT_VALUE_LEN_MAX = 255,   /* of a value, or of each item of a list */
+	TEXT_VALUE_LEN_MAX = 255, /* of a value, or of each item of a list */
 	TEXT_BINARY_LEN_MAX = 8192, /* of a 0x or 0b value, or of a whole list */
 };
 

@@ -92,8 +92,7 @@ int text_parse_bool(const char *value, size_t len, bool *result)
 	return 0;
 }
 
-static int parse_hex(const char *digits, size_t len, uint8_t *out, size_t capacity,
-		     size_t *out_len)
+static int parse_hex(const char *digits, size_t len, uint8_t *out, size_t capacity, size_t *out_len)
 {
 	if (len == 0 || len % 2 != 0)
 		return -EINVAL;
@@ -104,7 +103,8 @@ static int parse_hex(const char *digits, size_t len, uint8_t *out, size_t capaci
 	if (len / 2 > capacity)
 		return -ENOSPC;
 	for (size_t i = 0; i < len / 2; i++)
-		out[i] = (uint8_t)(digit_value(digits[2 * i]) << 4 | digit_value(digits[2 * i + 1]));
+		out[i] =
+			(uint8_t)(digit_value(digits[2 * i]) << 4 | digit_value(digits[2 * i + 1]));
 	*out_len = len / 2;
 	return 0;
 }
@@ -154,8 +154,7 @@ static int parse_base64(const char *digits, size_t len, uint8_t *out, size_t cap
 	return 0;
 }
 
-int text_parse_binary(const char *value, size_t len, uint8_t *out, size_t capacity,
-		      size_t *out_len)
+int text_parse_binary(const char *value, size_t len, uint8_t *out, size_t capacity, size_t *out_len)
 {
 	if (has_prefix(value, len, 'x'))
 		return parse_hex(value + 2, len - 2, out, capacity, out_len);
