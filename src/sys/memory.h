@@ -37,7 +37,7 @@ struct region {
 	enum page_kind pages;	/* what the ladder huge -> THP -> 4K ended at */
 	bool locked;		/* mlocked */
 	uint64_t key[MEMORY_REGISTRARS_MAX];	/* by registrar slot */
-	struct list_node node_link;	/* of struct memory */
+	struct list_node link;	/* of struct memory */
 };
 
 struct registrar;

@@ -72,12 +72,12 @@ struct io_op {
 		} work;
 	};
 	struct list_node link;	/* of the engine */
-	void *owner;		/* of the engine */
+	struct mpsc_node finished;	/* of the workers */
 };
 
 /* --- operations; call on the reactor's own thread --- */
 
-/* Takes one connection from the listening FD: res is the new descriptor (non-blocking, close-on-exec). */
+/* Takes one connection from the listening FD: res is the new descriptor (close-on-exec). */
 void reactor_accept(struct reactor *reactor, struct io_op *op, int fd);
 
 /*

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#define TOPOLOGY_CPU_MAX 1024
+#define TOPOLOGY_CPU_MAX 1024	/* CPU_SETSIZE */
 
 struct topology_cpu {
 	int cpu;	/* the kernel's number */
