@@ -33,7 +33,7 @@ struct uring {
 	struct workers *workers;
 	struct registrar registrar;
 	struct memory *memory;
-	struct list backlog;	/* the submission ring was full */
+	struct list backlog;	/* the submission ring was full, or is not open yet */
 	struct list cancelled;	/* complete them in the next turn */
 	struct iovec buffer[BUFFERS_MAX];
 	unsigned buffers;
@@ -187,7 +187,10 @@ static void uring_submit(struct engine *engine, struct io_op *op)
 		workers_submit(uring->workers, op);
 		return;
 	}
-	sqe = list_is_empty(&uring->backlog) ? io_uring_get_sqe(&uring->ring) : NULL;
+	/* Before the first turn it is not known what can be used. */
+	sqe = NULL;
+	if (uring->enabled && list_is_empty(&uring->backlog))
+		sqe = io_uring_get_sqe(&uring->ring);
 	if (sqe == NULL)
 		list_push_back(&uring->backlog, &op->link);
 	else
@@ -247,8 +250,10 @@ static void enable(struct uring *uring)
 		if (rc < 0)
 			note(uring, "no fixed buffers", rc);
 	}
+	/* io_uring_enable_rings is declared but not exported by liburing 2.3. */
 	if (uring->flags & IORING_SETUP_R_DISABLED)
-		io_uring_enable_rings(&uring->ring);
+		io_uring_register((unsigned)uring->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS,
+				  NULL, 0);
 	io_uring_register_ring_fd(&uring->ring);
 }
 
