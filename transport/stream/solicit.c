@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Soliciting data: R2Ts out, Data-Out in (RFC 7143 sections 11.7 and 11.8).
+ *
+ * Each R2T has a slot; its Target Transfer Tag is the slot's index and a
+ * generation, so that data for an R2T that is over is told from data for its
+ * successor. A get cuts as many R2Ts as may be outstanding, and one more
+ * whenever a sequence has come. A get that ends early leaves its slots' tags
+ * behind: the initiator may have sent data for them already, which is dropped.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "transport/stream/stream.h"
+
+#define NO_SLOT (-1)
+
+void solicit_init(struct stream_solicit *solicit)
+{
+	solicit->slots = NULL;
+	solicit->slot_count = 0;
+	solicit->free_first = NO_SLOT;
+	solicit->free_last = NO_SLOT;
+	solicit->landing = NULL;
+	list_init(&solicit->gets);
+	list_init(&solicit->waiting);
+	list_init(&solicit->ended);
+}
+
+void solicit_free(struct stream_solicit *solicit)
+{
+	free(solicit->slots);
+	solicit->slots = NULL;
+}
+
+/* --- slots --- */
+
+static void slot_free(struct stream_solicit *solicit, int index)
+{
+	solicit->slots[index].task = NULL;
+	solicit->slots[index].next_free = NO_SLOT;
+	if (solicit->free_last == NO_SLOT)
+		solicit->free_first = (int16_t)index;
+	else
+		solicit->slots[solicit->free_last].next_free = (int16_t)index;
+	solicit->free_last = (int16_t)index;
+}
+
+static bool slots_grow(struct stream_solicit *solicit)
+{
+	unsigned count = solicit->slot_count == 0 ? SOLICIT_SLOTS_FIRST : solicit->slot_count * 2;
+	struct solicit_slot *slots;
+
+	if (count > SOLICIT_SLOTS_MAX)
+		return false;
+	slots = realloc(solicit->slots, count * sizeof(*slots));
+	if (slots == NULL)
+		return false;
+	solicit->slots = slots;
+	for (unsigned i = solicit->slot_count; i < count; i++) {
+		memset(&slots[i], 0, sizeof(slots[i]));
+		slots[i].ttt = ISCSI_TAG_NONE;
+		slot_free(solicit, (int)i);
+	}
+	solicit->slot_count = count;
+	return true;
+}
+
+/* The index of a slot with a new tag, or NO_SLOT. */
+static int slot_take(struct stream_solicit *solicit)
+{
+	struct solicit_slot *slot;
+	int index;
+
+	if (solicit->free_first == NO_SLOT && !slots_grow(solicit))
+		return NO_SLOT;
+	index = solicit->free_first;
+	slot = &solicit->slots[index];
+	solicit->free_first = slot->next_free;
+	if (solicit->free_first == NO_SLOT)
+		solicit->free_last = NO_SLOT;
+	do {
+		slot->generation++;
+		slot->ttt = slot->generation << SOLICIT_INDEX_BITS | (uint32_t)index;
+	} while (slot->ttt == ISCSI_TAG_NONE);
+	slot->received = 0;
+	slot->data_sn = 0;
+	return index;
+}
+
+static int slot_find(const struct stream_solicit *solicit, uint32_t ttt)
+{
+	uint32_t index = ttt & ((1u << SOLICIT_INDEX_BITS) - 1);
+
+	if (index >= solicit->slot_count || solicit->slots[index].ttt != ttt)
+		return NO_SLOT;
+	return (int)index;
+}
+
+/* A slot has come free: the next in line may go on. */
+static void serve_waiting(struct stream *stream)
+{
+	struct list_node *node = list_pop_front(&stream->solicit.waiting);
+
+	if (node != NULL)
+		transmit_queue(stream, container_of(node, struct tx_item, link), TX_SOLICIT);
+}
+
+/* The sequence is over, or whatever comes of it can only be an error. */
+static void slot_end(struct stream *stream, int index)
+{
+	stream->solicit.slots[index].ttt = ISCSI_TAG_NONE;
+	slot_free(&stream->solicit, index);
+	serve_waiting(stream);
+}
+
+/* Gives TASK's slots up, with their tags. */
+static void slots_abandon(struct stream *stream, const struct transport_task *task)
+{
+	struct stream_solicit *solicit = &stream->solicit;
+
+	for (unsigned i = 0; i < solicit->slot_count; i++) {
+		if (solicit->slots[i].task != task)
+			continue;
+		slot_free(solicit, (int)i);
+		serve_waiting(stream);
+	}
+}
+
+/* --- a get --- */
+
+void solicit_task_begin(struct transport_conn *conn, struct transport_task *task,
+			const struct transport_rx *rx)
+{
+	(void)conn;
+	(void)rx;
+	memset(task->mover, 0, sizeof(struct stream_task));
+}
+
+/* The get is over: nothing of it is left in any list or slot. */
+static void get_end(struct stream *stream, struct stream_task *st)
+{
+	list_remove(&st->link);
+	list_remove(&st->solicit.link);
+	if (st->outstanding != 0)
+		slots_abandon(stream, task_of_stream(st));
+	st->outstanding = 0;
+	st->is_getting = false;
+}
+
+/* Over, and iSCSI hears of it at the end of this turn. */
+static void get_end_later(struct stream *stream, struct stream_task *st, int err)
+{
+	get_end(stream, st);
+	st->error = err;
+	list_push_back(&stream->solicit.ended, &st->link);
+	stream_defer(stream);
+}
+
+static void get_complete(struct stream *stream, struct stream_task *st, int err)
+{
+	get_end(stream, st);
+	stream->conn.up->get_done(&stream->conn, task_of_stream(st), err);
+}
+
+void solicit_get_data(struct transport_conn *conn, struct transport_task *task)
+{
+	struct stream *stream = stream_of(conn);
+	struct stream_task *st = stream_task_of(task);
+
+	assert(!st->is_getting);
+	st->is_getting = true;
+	st->next = task->get_offset;
+	st->end = task->get_offset + task->get_length;
+	st->left = task->get_length;
+	st->outstanding = 0;
+	st->error = 0;
+	list_push_back(&stream->solicit.gets, &st->link);
+	if (st->left == 0)
+		get_end_later(stream, st, 0);
+	else
+		transmit_queue(stream, &st->solicit, TX_SOLICIT);
+}
+
+static void cut_r2t(struct stream *stream, struct stream_task *st, int index)
+{
+	const struct transport_numbers *numbers = stream->conn.numbers;
+	struct transport_task *task = task_of_stream(st);
+	struct solicit_slot *slot = &stream->solicit.slots[index];
+	struct bhs *bhs = transmit_header(stream->tx.batch);
+
+	slot->task = task;
+	slot->offset = st->next;
+	slot->length = min(st->end - st->next, stream->keys.max_burst);
+	bhs_r2t_encode(bhs, &(struct bhs_r2t){
+				    .lun = task->lun,
+				    .itt = task->itt,
+				    .ttt = slot->ttt,
+				    .stat_sn = numbers->stat_sn,
+				    .exp_cmd_sn = numbers->exp_cmd_sn,
+				    .max_cmd_sn = numbers->max_cmd_sn,
+				    .r2t_sn = st->r2t_sn++,
+				    .buffer_offset = slot->offset,
+				    .desired_data_transfer_length = slot->length,
+			    });
+	transmit_seal_header(stream->tx.batch, bhs, st->solicit.flags);
+	st->next += slot->length;
+	st->outstanding++;
+}
+
+/* Whether the initiator may be asked for more now. */
+static bool can_solicit(const struct stream *stream, const struct stream_task *st)
+{
+	return st->error == 0 && st->next != st->end &&
+	       st->outstanding < stream->keys.max_outstanding_r2t;
+}
+
+bool solicit_cut(struct stream *stream, struct tx_item *item)
+{
+	struct stream_task *st = container_of(item, struct stream_task, solicit);
+
+	while (can_solicit(stream, st)) {
+		int index;
+
+		if (!transmit_has_room(stream->tx.batch))
+			return false;
+		index = slot_take(&stream->solicit);
+		if (index == NO_SLOT) {
+			list_remove(&item->link);
+			/* Without a slot in use nobody would ever come free. */
+			if (stream->solicit.slot_count == 0)
+				get_end_later(stream, st, -ENOMEM);
+			else
+				list_push_back(&stream->solicit.waiting, &item->link);
+			return true;
+		}
+		cut_r2t(stream, st, index);
+	}
+	list_remove(&item->link);
+	return true;
+}
+
+/* --- Data-Out --- */
+
+/* RFC 7143 section 11.7: what is wrong with DATA for SLOT, or RX_NO_VIOLATION. */
+static int judge(const struct solicit_slot *slot, const struct bhs_data_out *data)
+{
+	uint32_t left = slot->length - slot->received;
+
+	if (data->itt != slot->task->itt || data->lun != slot->task->lun)
+		return TRANSPORT_BAD_TTT;
+	if (data->data_sn != slot->data_sn)
+		return TRANSPORT_BAD_DATA_SN;
+	if (data->buffer_offset != slot->offset + slot->received)
+		return TRANSPORT_BAD_OFFSET;
+	if (data->data_len > left || data->is_final != (data->data_len == left))
+		return TRANSPORT_BAD_LENGTH;
+	return RX_NO_VIOLATION;
+}
+
+void solicit_header(struct stream *stream)
+{
+	struct stream_rx *rx = &stream->rx;
+	struct solicit_slot *slot;
+	struct bhs_data_out data;
+	int index;
+
+	bhs_data_out_decode(&rx->bhs, &data);
+	rx->pdu.sink = TRANSPORT_SINK_DISCARD;
+	index = slot_find(&stream->solicit, data.ttt);
+	if (index == NO_SLOT) {
+		rx->violation = TRANSPORT_BAD_TTT;
+		return;
+	}
+	slot = &stream->solicit.slots[index];
+	if (slot->task == NULL)
+		return;
+	rx->violation = judge(slot, &data);
+	if (rx->violation != RX_NO_VIOLATION)
+		return;
+	rx->pdu.sink = TRANSPORT_SINK_EXTENTS;
+	rx->pdu.extents = slot->task->data;
+	rx->pdu.offset = data.buffer_offset;
+}
+
+/* The task that the present Data-Out belongs to, unless it is over. */
+static struct transport_task *current_task(const struct stream *stream)
+{
+	int index = slot_find(&stream->solicit, bhs_ttt(&stream->rx.bhs));
+
+	return index == NO_SLOT ? NULL : stream->solicit.slots[index].task;
+}
+
+static void report_violation(struct stream *stream, enum transport_violation violation)
+{
+	struct transport_task *task =
+		violation == TRANSPORT_BAD_TTT ? NULL : current_task(stream);
+
+	stream->conn.up->violation(&stream->conn, task, &stream->rx.bhs, violation);
+	/* What the upcall did may have ended the get. */
+	if (task != NULL && current_task(stream) == task &&
+	    violation != TRANSPORT_BAD_DATA_DIGEST)
+		get_complete(stream, stream_task_of(task), -EPROTO);
+}
+
+/* The sequence of the R2T at INDEX has come to its end. */
+static void end_sequence(struct stream *stream, struct stream_task *st, int index)
+{
+	st->outstanding--;
+	slot_end(stream, index);
+	if (st->left == 0 || (st->error != 0 && st->outstanding == 0))
+		get_complete(stream, st, st->error);
+	else if (can_solicit(stream, st) && !list_is_linked(&st->solicit.link))
+		transmit_queue(stream, &st->solicit, TX_SOLICIT);
+}
+
+/* The PDU's data is in its place. */
+static void account(struct stream *stream, int index, uint32_t length)
+{
+	struct solicit_slot *slot = &stream->solicit.slots[index];
+	struct stream_task *st = stream_task_of(slot->task);
+
+	slot->data_sn++;
+	slot->received += length;
+	st->left -= length;
+	if (slot->received == slot->length)
+		end_sequence(stream, st, index);
+}
+
+void solicit_data(struct stream *stream)
+{
+	struct stream_rx *rx = &stream->rx;
+	int index;
+
+	if (rx->violation != RX_NO_VIOLATION) {
+		report_violation(stream, (enum transport_violation)rx->violation);
+		return;
+	}
+	if (rx->pdu.data_digest_error && current_task(stream) != NULL) {
+		/* RFC 7143 section 7.8: the rest of what was asked for is still to come. */
+		stream_task_of(current_task(stream))->error = -EBADMSG;
+		report_violation(stream, TRANSPORT_BAD_DATA_DIGEST);
+	}
+	/* The R2T may have been given up, and its slot even taken anew, since the header came. */
+	index = slot_find(&stream->solicit, bhs_ttt(&rx->bhs));
+	if (index == NO_SLOT)
+		return;
+	if (stream->solicit.slots[index].task != NULL)
+		account(stream, index, rx->pdu.data_length);
+	else if (bhs_is_final(&rx->bhs))
+		stream->solicit.slots[index].ttt = ISCSI_TAG_NONE;
+}
+
+/* --- ending early --- */
+
+/* The PDU whose data is coming goes to TASK's memory: stop that. True: it is being written now. */
+static bool stop_landing(struct stream *stream, const struct transport_task *task)
+{
+	struct stream_rx *rx = &stream->rx;
+
+	if (rx->step == RX_HEADER || !rx->is_solicited ||
+	    rx->pdu.sink != TRANSPORT_SINK_EXTENTS || rx->pdu.extents != task->data)
+		return false;
+	if (rx->is_in_flight && rx->direct != 0) {
+		stream->carrier->cancel_recv(stream);
+		return true;
+	}
+	rx->pdu.sink = TRANSPORT_SINK_DISCARD;
+	return false;
+}
+
+void solicit_task_end(struct transport_conn *conn, struct transport_task *task)
+{
+	struct stream *stream = stream_of(conn);
+	struct stream_task *st = stream_task_of(task);
+
+	if (!st->is_getting || stream->solicit.landing == st)
+		return;
+	if (stop_landing(stream, task))
+		stream->solicit.landing = st;
+	else
+		get_end_later(stream, st, -ECANCELED);
+}
+
+void solicit_landed(struct stream *stream)
+{
+	struct stream_task *st = stream->solicit.landing;
+
+	if (st == NULL)
+		return;
+	stream->solicit.landing = NULL;
+	stream->rx.pdu.sink = TRANSPORT_SINK_DISCARD;
+	get_end_later(stream, st, -ECANCELED);
+}
+
+void solicit_run(struct stream *stream)
+{
+	struct list_node *node;
+
+	while ((node = list_pop_front(&stream->solicit.ended)) != NULL) {
+		struct stream_task *st = container_of(node, struct stream_task, link);
+
+		stream->conn.up->get_done(&stream->conn, task_of_stream(st), st->error);
+	}
+}
+
+void solicit_fail(struct stream *stream, int err)
+{
+	struct list_node *node;
+
+	solicit_run(stream);
+	while ((node = list_front(&stream->solicit.gets)) != NULL)
+		get_complete(stream, container_of(node, struct stream_task, link), err);
+}

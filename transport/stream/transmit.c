@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Transmitting: a queue of whole PDUs, puts and solicitations, cut into PDUs
+ * only when they are gathered for one sendmsg, so that a large read to an
+ * initiator that takes small segments never needs more headers than one batch
+ * has. At most one sendmsg is in flight; what becomes ready meanwhile is the
+ * next batch. RFC 7143 sections 11.4, 11.7 and 13.1 (digests).
+ *
+ * Headers, padding and digests of a batch lie one behind the other, so that
+ * what is contiguous there (responses without data, a digest and the header
+ * behind it) is one entry of the vector.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/crc32c.h"
+#include "transport/stream/stream.h"
+
+/* --- a batch --- */
+
+static void add_iov(struct tx_batch *batch, void *base, size_t length)
+{
+	struct iovec *next = &batch->iov[batch->iov_count];
+
+	batch->bytes += (uint32_t)length;
+	if (batch->iov_count != 0 && (uint8_t *)next[-1].iov_base + next[-1].iov_len == base) {
+		next[-1].iov_len += length;
+		return;
+	}
+	*next = (struct iovec){ base, length };
+	batch->iov_count++;
+}
+
+static uint8_t *add_head(struct tx_batch *batch, uint32_t length)
+{
+	uint8_t *head = batch->heads + batch->heads_used;
+
+	batch->heads_used += length;
+	add_iov(batch, head, length);
+	return head;
+}
+
+/* Whether one more PDU, however its data is cut up, fits. */
+bool transmit_has_room(const struct tx_batch *batch)
+{
+	return batch->heads_used + TX_HEAD_LEN <= sizeof(batch->heads) &&
+	       batch->iov_count + EXTENTS_MAX + 2 <= TX_IOV_MAX && batch->bytes < TX_BATCH_BYTES;
+}
+
+struct bhs *transmit_header(struct tx_batch *batch)
+{
+	return (struct bhs *)(void *)add_head(batch, BHS_LEN);
+}
+
+void transmit_seal_header(struct tx_batch *batch, struct bhs *bhs, uint8_t flags)
+{
+	if (flags & TX_HEADER_DIGEST)
+		crc32c_put_digest(add_head(batch, CRC32C_DIGEST_LEN),
+				  crc32c(0, bhs->raw, BHS_LEN));
+}
+
+/* Padding and digest behind the LENGTH bytes of DATA. */
+static void seal_data(struct tx_batch *batch, const struct iovec *data, unsigned count,
+		      uint32_t length, uint8_t flags)
+{
+	uint32_t pad = -length & 3;
+	uint32_t crc = crc32c_begin();
+	uint8_t *zeros = NULL;
+
+	if (pad != 0) {
+		zeros = add_head(batch, pad);
+		memset(zeros, 0, pad);
+	}
+	if (!(flags & TX_DATA_DIGEST))
+		return;
+	for (unsigned i = 0; i < count; i++)
+		crc = crc32c_update(crc, data[i].iov_base, data[i].iov_len);
+	crc = crc32c_update(crc, zeros, pad);
+	crc32c_put_digest(add_head(batch, CRC32C_DIGEST_LEN), crc32c_finish(crc));
+}
+
+/* Data in one piece. */
+static void add_data(struct tx_batch *batch, const uint8_t *data, uint32_t length, uint8_t flags)
+{
+	struct iovec iov = { (void *)(uintptr_t)data, length };
+
+	if (length == 0)
+		return;
+	add_iov(batch, iov.iov_base, length);
+	seal_data(batch, &iov, 1, length, flags);
+}
+
+static void add_extents(struct tx_batch *batch, const struct extents *extents, uint32_t offset,
+			uint32_t length, uint8_t flags)
+{
+	struct iovec iov[EXTENTS_MAX];
+	unsigned count;
+
+	/* Nearly always one piece; the walk is for the rest. */
+	if (LIKELY(offset + length <= extents->extent[0].length)) {
+		add_data(batch, extents->extent[0].data + offset, length, flags);
+		return;
+	}
+	count = extents_to_iov(extents, offset, length, iov, EXTENTS_MAX, NULL);
+	for (unsigned i = 0; i < count; i++)
+		add_iov(batch, iov[i].iov_base, iov[i].iov_len);
+	seal_data(batch, iov, count, length, flags);
+}
+
+/* --- cutting --- */
+
+static bool cut_pdu(struct stream *stream, struct tx_item *item)
+{
+	struct transport_pdu *pdu = container_of((uint64_t(*)[4])(void *)item,
+						 struct transport_pdu, mover);
+	struct tx_batch *batch = stream->tx.batch;
+	struct bhs *bhs = transmit_header(batch);
+
+	*bhs = pdu->bhs;
+	bhs_set_data_len(bhs, pdu->data_length);
+	transmit_seal_header(batch, bhs, item->flags);
+	add_data(batch, pdu->data, pdu->data_length, item->flags);
+	return true;
+}
+
+/* RFC 7143 section 11.7.3: status GOOD without sense rides on the last Data-In. */
+static bool has_status_in_data(const struct transport_task *task)
+{
+	return task->put_length != 0 && task->sense_length == 0 &&
+	       task->response.raw[BHS_AT_STATUS] == 0 &&
+	       task->response.raw[BHS_AT_RESPONSE] == ISCSI_SCSI_RESPONSE_COMPLETED;
+}
+
+/* The fields of a Data-In that come from the SCSI Response that it makes needless. */
+static void put_status(struct bhs *bhs, const struct bhs *response)
+{
+	enum { RESIDUAL = ISCSI_SCSI_RESPONSE_OVERFLOW | ISCSI_SCSI_RESPONSE_UNDERFLOW };
+
+	_Static_assert((int)ISCSI_SCSI_RESPONSE_OVERFLOW == (int)ISCSI_DATA_IN_OVERFLOW &&
+			       (int)ISCSI_SCSI_RESPONSE_UNDERFLOW == (int)ISCSI_DATA_IN_UNDERFLOW,
+		       "O and U lie in the same place");
+	bhs->raw[BHS_AT_FLAGS] |= ISCSI_DATA_IN_STATUS | (bhs_flags(response) & RESIDUAL);
+	memcpy(bhs->raw + BHS_AT_STAT_SN, response->raw + BHS_AT_STAT_SN, 12);
+	memcpy(bhs->raw + BHS_AT_RESIDUAL_COUNT, response->raw + BHS_AT_RESIDUAL_COUNT, 4);
+}
+
+/* One Data-In PDU; returns whether it also carried the status. */
+static bool cut_data_in(struct stream *stream, struct transport_task *task,
+			struct stream_task *st)
+{
+	const struct transport_numbers *numbers = stream->conn.numbers;
+	struct tx_batch *batch = stream->tx.batch;
+	uint32_t left = task->put_length - st->put_offset;
+	uint32_t length = min(left, min(stream->tx.segment_max, st->burst_left));
+	bool is_last = length == left;
+	bool has_status = is_last && has_status_in_data(task);
+	struct bhs *bhs = transmit_header(batch);
+
+	bhs_begin(bhs, ISCSI_OPCODE_DATA_IN,
+		  is_last || length == st->burst_left ? ISCSI_FLAG_FINAL : 0);
+	bhs_set_data_len(bhs, length);
+	put_be32(bhs->raw + BHS_AT_ITT, task->itt);
+	put_be32(bhs->raw + BHS_AT_TTT, ISCSI_TAG_NONE);
+	put_be32(bhs->raw + BHS_AT_DATA_SN, st->data_sn++);
+	put_be32(bhs->raw + BHS_AT_BUFFER_OFFSET, st->put_offset);
+	if (has_status)
+		put_status(bhs, &task->response);
+	else
+		bhs_set_window(bhs, numbers->exp_cmd_sn, numbers->max_cmd_sn);
+	transmit_seal_header(batch, bhs, st->put.flags);
+	add_extents(batch, task->data, st->put_offset, length, st->put.flags);
+	st->put_offset += length;
+	st->burst_left -= length;
+	if (st->burst_left == 0)
+		st->burst_left = stream->tx.burst_max;
+	return has_status;
+}
+
+static void cut_response(struct stream *stream, struct transport_task *task,
+			 struct stream_task *st)
+{
+	struct tx_batch *batch = stream->tx.batch;
+	struct bhs *bhs = transmit_header(batch);
+
+	*bhs = task->response;
+	bhs_set_data_len(bhs, task->sense_length);
+	put_be32(bhs->raw + BHS_AT_DATA_SN, st->data_sn);
+	transmit_seal_header(batch, bhs, st->put.flags);
+	add_data(batch, task->sense, task->sense_length, st->put.flags);
+}
+
+static bool cut_put(struct stream *stream, struct tx_item *item)
+{
+	struct stream_task *st = container_of(item, struct stream_task, put);
+	struct transport_task *task = task_of_stream(st);
+
+	while (st->put_offset < task->put_length) {
+		if (!transmit_has_room(stream->tx.batch))
+			return false;
+		if (cut_data_in(stream, task, st))
+			return true;
+	}
+	if (!transmit_has_room(stream->tx.batch))
+		return false;
+	cut_response(stream, task, st);
+	return true;
+}
+
+/* Whether ITEM has been cut to its end. */
+static bool cut(struct stream *stream, struct tx_item *item)
+{
+	switch ((enum tx_kind)item->kind) {
+	case TX_PDU:
+		return cut_pdu(stream, item);
+	case TX_PUT:
+		return cut_put(stream, item);
+	case TX_SOLICIT:
+		return solicit_cut(stream, item);
+	}
+	return true;
+}
+
+/* --- gathering and sending --- */
+
+static void submit(struct stream *stream)
+{
+	struct stream_tx *tx = &stream->tx;
+
+	tx->is_in_flight = true;
+	stream->carrier->send(stream, &tx->batch->msg);
+	if (!stream->is_stall_timed) {
+		stream->is_stall_timed = true;
+		reactor_timer_start(stream->conn.reactor, &stream->stall_timer,
+				    stream->stall_ns / CLOCK_NS_PER_MS);
+	}
+}
+
+static struct tx_batch *take_batch(struct stream_tx *tx)
+{
+	if (tx->batch == NULL)
+		tx->batch = malloc(sizeof(*tx->batch));
+	if (tx->batch == NULL)
+		return NULL;
+	tx->batch->iov_count = 0;
+	tx->batch->heads_used = 0;
+	tx->batch->bytes = 0;
+	return tx->batch;
+}
+
+static void fill_batch(struct stream *stream)
+{
+	struct stream_tx *tx = &stream->tx;
+	struct list_node *node;
+
+	while ((node = list_front(&tx->queue)) != NULL && transmit_has_room(tx->batch)) {
+		struct tx_item *item = container_of(node, struct tx_item, link);
+
+		if (!cut(stream, item))
+			return;
+		/* A solicitation has no completion, and may have gone elsewhere. */
+		if (item->kind == TX_SOLICIT)
+			continue;
+		list_remove(node);
+		item->end = tx->cut_position + tx->batch->bytes;
+		list_push_back(&tx->cut, node);
+	}
+}
+
+/* Makes one message of all that is ready, and sends it. */
+void transmit_gather(struct stream *stream)
+{
+	struct stream_tx *tx = &stream->tx;
+
+	if (tx->unsent != 0 || list_is_empty(&tx->queue) || stream->state > STREAM_DRAINING)
+		return;
+	if (take_batch(tx) == NULL) {
+		stream_end(stream, TRANSPORT_END_RESET, -ENOMEM, false);
+		return;
+	}
+	fill_batch(stream);
+	if (tx->batch->bytes == 0)
+		return;
+	memset(&tx->batch->msg, 0, sizeof(tx->batch->msg));
+	tx->batch->msg.msg_iov = tx->batch->iov;
+	tx->batch->msg.msg_iovlen = tx->batch->iov_count;
+	tx->unsent = tx->batch->bytes;
+	tx->cut_position += tx->batch->bytes;
+	tx->progress_ns = reactor_now_ns(stream->conn.reactor);
+	submit(stream);
+}
+
+static void complete(struct stream *stream, struct tx_item *item, int err)
+{
+	stream->tx.queued--;
+	if (item->kind == TX_PDU) {
+		struct transport_pdu *pdu = container_of((uint64_t(*)[4])(void *)item,
+							 struct transport_pdu, mover);
+
+		pdu->sent(pdu, err);
+	} else {
+		struct stream_task *st = container_of(item, struct stream_task, put);
+
+		stream->conn.up->put_done(&stream->conn, task_of_stream(st), err);
+	}
+}
+
+/* Completes what lies wholly in the bytes that are sent. */
+static void complete_sent(struct stream *stream)
+{
+	struct stream_tx *tx = &stream->tx;
+	struct list_node *node;
+
+	while ((node = list_front(&tx->cut)) != NULL) {
+		struct tx_item *item = container_of(node, struct tx_item, link);
+
+		if (item->end > tx->position)
+			return;
+		list_remove(node);
+		complete(stream, item, 0);
+	}
+}
+
+/* The message now begins LENGTH bytes further on. */
+static void advance(struct msghdr *msg, uint32_t length)
+{
+	while (length >= msg->msg_iov->iov_len) {
+		length -= (uint32_t)msg->msg_iov->iov_len;
+		msg->msg_iov++;
+		msg->msg_iovlen--;
+	}
+	msg->msg_iov->iov_base = (uint8_t *)msg->msg_iov->iov_base + length;
+	msg->msg_iov->iov_len -= length;
+}
+
+void stream_sent(struct stream *stream, int res)
+{
+	struct stream_tx *tx = &stream->tx;
+
+	tx->is_in_flight = false;
+	if (res > 0) {
+		tx->progress_ns = reactor_now_ns(stream->conn.reactor);
+		tx->position += (uint32_t)res;
+		tx->unsent -= (uint32_t)res;
+		if (tx->unsent != 0)
+			advance(&tx->batch->msg, (uint32_t)res);
+		complete_sent(stream);
+	} else if (res != -EINTR && res != -EAGAIN && stream->state < STREAM_CLOSING) {
+		stream_end(stream, TRANSPORT_END_RESET, res == 0 ? -EPIPE : res, false);
+	}
+	if (stream->state < STREAM_LINGERING && tx->unsent != 0)
+		submit(stream);
+	else
+		stream_defer(stream);
+	if (stream->rx.is_paused && tx->queued < TX_QUEUE_LOW)
+		receive_arm(stream);
+}
+
+/* --- the queue --- */
+
+void transmit_queue(struct stream *stream, struct tx_item *item, enum tx_kind kind)
+{
+	item->kind = (uint8_t)kind;
+	item->flags = stream->tx.flags;
+	list_push_back(&stream->tx.queue, &item->link);
+	stream_defer(stream);
+}
+
+void transmit_send_control(struct transport_conn *conn, struct transport_pdu *pdu)
+{
+	struct stream *stream = stream_of(conn);
+
+	stream->tx.queued++;
+	transmit_queue(stream, (struct tx_item *)(void *)pdu->mover, TX_PDU);
+}
+
+void transmit_put_data(struct transport_conn *conn, struct transport_task *task)
+{
+	struct stream *stream = stream_of(conn);
+	struct stream_task *st = stream_task_of(task);
+
+	st->put_offset = 0;
+	st->data_sn = 0;
+	st->burst_left = stream->tx.burst_max;
+	stream->tx.queued++;
+	transmit_queue(stream, &st->put, TX_PUT);
+}
+
+void transmit_fail(struct stream *stream, int err)
+{
+	struct stream_tx *tx = &stream->tx;
+	struct list_node *node;
+
+	while ((node = list_pop_front(&tx->cut)) != NULL ||
+	       (node = list_pop_front(&tx->queue)) != NULL) {
+		struct tx_item *item = container_of(node, struct tx_item, link);
+
+		if (item->kind != TX_SOLICIT)
+			complete(stream, item, err);
+	}
+}
