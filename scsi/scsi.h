@@ -61,7 +61,7 @@ struct scsi_cmd {
 	/* --- filled by the port before scsi_command_received --- */
 	struct scsi_nexus *nexus;
 	const struct scsi_port_ops *port;
-	uint64_t lun;			/* the 8 bytes of the LUN field, big-endian */
+	uint64_t lun;			/* the LUN field as get_be64 reads it: LUN 1 is 0x0001000000000000 */
 	uint8_t cdb[SCSI_CDB_MAX];
 	uint8_t cdb_length;		/* bytes that came: 16, or more with an AHS */
 	uint8_t attribute;		/* enum scsi_task_attribute */
@@ -95,8 +95,9 @@ struct scsi_cmd {
 	uint64_t lba;
 	uint64_t blocks;
 	uint64_t started_ns;
-	void (*resume)(struct scsi_cmd *cmd);	/* what goes on when memory has come */
+	int (*resume)(struct scsi_cmd *cmd);	/* the next step, once what it waits for has come */
 	struct arena_waiter waiter;
+	struct extents scratch;		/* a second buffer, for commands that compare or repeat */
 	struct store_io io;
 	struct list_node link;		/* in the nexus's task set of this LU */
 };

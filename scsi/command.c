@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The way of a command: the generic gate over the command table, the driver of
+ * its steps, completion, abort. What a command does is in the file of the
+ * standard that defines it; what it may do is decided here, from its row.
+ * SAM-5 sections 5.3 and 5.4, SPC-5 section 4.2.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "scsi/command.h"
+#include "scsi/lu.h"
+#include "scsi/sense.h"
+
+enum { CONTROL_NACA = 0x04 };
+
+int cmd_status(struct scsi_cmd *cmd, enum scsi_status status)
+{
+	cmd->status = status;
+	return SCSI_DONE;
+}
+
+/* ---- completion ----------------------------------------------------------- */
+
+static void count(struct scsi_cmd *cmd)
+{
+	struct lu_counters *counters;
+
+	if (cmd->lu == NULL || cmd->op == NULL)
+		return;
+	counters = lu_counters(cmd);
+	if (cmd->op->flags & OP_COUNTS_READ) {
+		counter_increment(&counters->reads);
+		counter_add(&counters->read_bytes, cmd->data_in_length);
+	} else if (cmd->op->flags & OP_COUNTS_WRITE) {
+		counter_increment(&counters->writes);
+		counter_add(&counters->written_bytes, cmd->data_out_length);
+	}
+}
+
+static void complete(struct scsi_cmd *cmd)
+{
+	assert(cmd->phase != SCSI_PHASE_COMPLETE && cmd->phase != SCSI_PHASE_IDLE);
+	list_remove(&cmd->link);
+	cmd->phase = SCSI_PHASE_COMPLETE;
+	if (cmd->aborted) {
+		cmd->status = SCSI_STATUS_TASK_ABORTED;
+		cmd->sense_length = 0;
+		cmd->data_in_length = 0;
+	} else if (cmd->status != SCSI_STATUS_GOOD) {
+		cmd->data_in_length = 0;
+	} else {
+		count(cmd);
+	}
+	cmd->port->complete(cmd);
+}
+
+void cmd_drive(struct scsi_cmd *cmd, int step)
+{
+	while (step == SCSI_AGAIN)
+		step = cmd->aborted ? SCSI_DONE : cmd->resume(cmd);
+	if (step == SCSI_DONE)
+		complete(cmd);
+}
+
+/* ---- parameter data ------------------------------------------------------- */
+
+static uint32_t allocation_length(const struct scsi_cmd *cmd)
+{
+	const uint8_t *field = cmd->cdb + cmd->op->length_at;
+
+	switch (cmd->op->length_size) {
+	case 0:
+		return UINT32_MAX; /* it has none: the data is always sent whole */
+	case 1:
+		return field[0];
+	case 2:
+		return get_be16(field);
+	default:
+		return get_be32(field);
+	}
+}
+
+static int fill_report(struct scsi_cmd *cmd)
+{
+	struct cursor out = cursor_writer(cmd->data.extent[0].data, EXTENT_MIN);
+	uint32_t produced;
+
+	/* The memory held someone else's data; what a report skips is zero. */
+	memset(out.begin, 0, EXTENT_MIN);
+	if (cmd->op->report(cmd, &out) != SCSI_DONE)
+		return SCSI_DONE;
+	assert(!cursor_failed(&out));
+	produced = (uint32_t)cursor_offset(&out);
+	cmd->transfer_length = min(produced, allocation_length(cmd));
+	cmd->data_in_length = min(cmd->transfer_length, cmd_bytes_wanted(cmd));
+	return SCSI_DONE;
+}
+
+int cmd_report(struct scsi_cmd *cmd)
+{
+	return cmd_memory(cmd, EXTENT_MIN, fill_report);
+}
+
+/* ---- the gate ------------------------------------------------------------- */
+
+/*
+ * The field pointer of a CDB byte in which a bit is set that should not be: the
+ * bits above it that we do not look at either belong to the same field, as far
+ * as one can tell without knowing its name.
+ */
+static int refuse_bits(struct scsi_cmd *cmd, unsigned byte)
+{
+	uint8_t unused = (uint8_t)~cmd->op->usage[byte];
+	uint8_t wrong = cmd->cdb[byte] & unused;
+	unsigned bit = log2_floor(wrong);
+
+	if (byte == cmd->op->cdb_length - 1u && (wrong & CONTROL_NACA))
+		return sense_invalid_field(cmd, (uint16_t)byte, 2);
+	while (bit < 7 && (unused & 1u << (bit + 1)))
+		bit++;
+	return sense_invalid_field(cmd, (uint16_t)byte, (uint8_t)bit);
+}
+
+/* Whether only bits are set that the command looks at; else sense is set. */
+static bool check_usage(struct scsi_cmd *cmd)
+{
+	uint64_t cdb[2], usage[2];
+
+	memcpy(cdb, cmd->cdb, sizeof(cdb));
+	memcpy(usage, cmd->op->usage, sizeof(usage));
+	if (LIKELY(((cdb[0] & ~usage[0]) | (cdb[1] & ~usage[1])) == 0))
+		return true;
+	for (unsigned i = 0; i < SCSI_USAGE_MAX; i++) {
+		if (cmd->cdb[i] & ~cmd->op->usage[i]) {
+			refuse_bits(cmd, i);
+			break;
+		}
+	}
+	return false;
+}
+
+static bool answers_without_lu(const struct scsi_cmd *cmd, const struct scsi_op *op)
+{
+	if (op == NULL)
+		return false;
+	if (cmd->flags & CMD_WELL_KNOWN)
+		return true;
+	return (op->flags & OP_ANY_LUN) || ((op->flags & OP_LUN_0) && cmd->lun == 0);
+}
+
+/* Finds the row of the command; false with sense when there is none. */
+static bool find_op(struct scsi_cmd *cmd, const struct scsi_op *row)
+{
+	const struct scsi_op *op = row;
+
+	if (op != NULL && op->actions != NULL) {
+		op = scsi_op_action(row, SERVICE_ACTION(cmd->cdb));
+		if (op == NULL || !scsi_op_is_known(op, cmd->lu)) {
+			sense_invalid_field(cmd, 1, 4);
+			return false;
+		}
+	}
+	if (op == NULL || !scsi_op_is_known(op, cmd->lu) ||
+	    ((cmd->flags & CMD_WELL_KNOWN) && !(op->flags & OP_WELL_KNOWN))) {
+		sense_invalid_opcode(cmd);
+		return false;
+	}
+	cmd->op = op;
+	return true;
+}
+
+/* The state that the nexus keeps for the logical unit of CMD. */
+static struct nexus_lu *state_of(const struct scsi_cmd *cmd, int number)
+{
+	if (number < 0 || (unsigned)number >= cmd->nexus->lun_count)
+		return NULL;
+	return &cmd->nexus->lu[number];
+}
+
+static int report_attention(struct scsi_cmd *cmd, struct nexus_lu *state)
+{
+	enum attention taken = attention_take(&state->attentions, &cmd->lu->attentions);
+
+	return sense_unit_attention(cmd, attention_code(taken));
+}
+
+static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
+{
+	const struct scsi_op *row = scsi_op_row(cmd->cdb[0]);
+	const struct scsi_op *op;
+
+	if (UNLIKELY(cmd->lu == NULL && !answers_without_lu(cmd, row))) {
+		if (cmd->flags & CMD_WELL_KNOWN)
+			return sense_invalid_opcode(cmd);
+		return sense_lun_not_supported(cmd);
+	}
+	if (UNLIKELY(!find_op(cmd, row)))
+		return SCSI_DONE;
+	op = cmd->op;
+	if (UNLIKELY(cmd->cdb_length < op->cdb_length))
+		return sense_invalid_field(cmd, cmd->cdb_length, SENSE_NO_BIT);
+	if (UNLIKELY(!check_usage(cmd)))
+		return SCSI_DONE;
+	if (LIKELY(cmd->lu != NULL)) {
+		if (attention_is_pending(&state->attentions, &cmd->lu->attentions) &&
+		    !(op->flags & OP_IGNORES_UA))
+			return report_attention(cmd, state);
+		if (cmd->lu->read_only && (op->flags & OP_MODIFIES))
+			return sense_write_protected(cmd);
+	}
+	return op->report != NULL ? cmd_report(cmd) : op->start(cmd);
+}
+
+static struct nexus_lu *begin(struct scsi_cmd *cmd)
+{
+	int number = lun_decode(cmd->lun);
+	struct nexus_lu *state = state_of(cmd, number);
+
+	cmd->status = SCSI_STATUS_GOOD;
+	cmd->aborted = false;
+	cmd->sense_length = 0;
+	extents_init(&cmd->data);
+	extents_init(&cmd->scratch);
+	cmd->data_out_length = 0;
+	cmd->data_in_length = 0;
+	cmd->transfer_length = 0;
+	cmd->lu = target_lu(cmd->nexus->target, number);
+	cmd->op = NULL;
+	cmd->phase = SCSI_PHASE_RUNNING;
+	cmd->flags = number == LUN_WELL_KNOWN ? CMD_WELL_KNOWN : 0;
+	cmd->started_ns = reactor_now_ns(cmd->nexus->reactor);
+	cmd->io.flags = 0;
+	cmd->resume = NULL;
+	list_node_init(&cmd->link);
+	list_push_back(state != NULL ? &state->commands : &cmd->nexus->stray, &cmd->link);
+	return state;
+}
+
+void scsi_command_received(struct scsi_cmd *cmd)
+{
+	struct nexus_lu *state = begin(cmd);
+
+	cmd_drive(cmd, gate(cmd, state));
+}
+
+/* ---- the rest of a command's life ------------------------------------------ */
+
+void scsi_data_out_received(struct scsi_cmd *cmd, int err)
+{
+	int step = SCSI_AGAIN;
+
+	assert(cmd->phase == SCSI_PHASE_DATA_OUT);
+	cmd->phase = SCSI_PHASE_RUNNING;
+	if (err < 0 && !cmd->aborted)
+		step = sense_port_error(cmd, err);
+	cmd_drive(cmd, step);
+}
+
+void scsi_cmd_abort(struct scsi_cmd *cmd)
+{
+	switch ((enum scsi_phase)cmd->phase) {
+	case SCSI_PHASE_MEMORY:
+		cmd->aborted = true;
+		arena_wait_cancel(cmd->nexus->arena, &cmd->waiter);
+		cmd_drive(cmd, SCSI_DONE);
+		break;
+	case SCSI_PHASE_STORE:
+		cmd->aborted = true;
+		/* May complete CMD before it returns. */
+		store_cancel(&cmd->io);
+		break;
+	case SCSI_PHASE_RUNNING:
+	case SCSI_PHASE_DATA_OUT:
+		cmd->aborted = true;
+		break;
+	case SCSI_PHASE_IDLE:
+	case SCSI_PHASE_COMPLETE:
+		break;
+	}
+}
+
+void scsi_cmd_release(struct scsi_cmd *cmd)
+{
+	assert(cmd->phase == SCSI_PHASE_COMPLETE);
+	/* First the view, then what it views. */
+	arena_give(cmd->nexus->arena, &cmd->scratch);
+	arena_give(cmd->nexus->arena, &cmd->data);
+	cmd->phase = SCSI_PHASE_IDLE;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside the device server: the row of the command table, and how the steps of
+ * a command follow each other.
+ *
+ * A step does a piece of work and says how it goes on: the command is DONE
+ * (status and sense are set), someone will come back to it (MORE), or its next
+ * step can run at once (AGAIN). Only the driver in command.c completes a
+ * command, so "exactly once" has one place to hold.
+ */
+#ifndef PINION_SCSI_COMMAND_H
+#define PINION_SCSI_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "scsi/scsi.h"
+
+enum scsi_step {
+	SCSI_DONE, /* finished: complete it */
+	SCSI_MORE, /* in progress: it must not be touched any more */
+	SCSI_AGAIN, /* cmd->resume can run now */
+};
+
+enum scsi_phase {
+	SCSI_PHASE_IDLE, /* the port's */
+	SCSI_PHASE_RUNNING, /* in a step, now */
+	SCSI_PHASE_MEMORY, /* in line for memory */
+	SCSI_PHASE_DATA_OUT, /* between receive_data_out and scsi_data_out_received */
+	SCSI_PHASE_STORE, /* the store works on it */
+	SCSI_PHASE_COMPLETE, /* the port's, which sends the answer */
+};
+
+/* cmd->flags */
+#define CMD_SUBMITTING 0x01u /* store_submit has not returned yet */
+#define CMD_STORE_DONE 0x02u /* and the store was done before it did */
+#define CMD_WELL_KNOWN 0x04u /* addressed to the REPORT LUNS well known logical unit */
+
+enum scsi_status {
+	SCSI_STATUS_GOOD = 0x00,
+	SCSI_STATUS_CHECK_CONDITION = 0x02,
+	SCSI_STATUS_BUSY = 0x08,
+	SCSI_STATUS_RESERVATION_CONFLICT = 0x18,
+	SCSI_STATUS_TASK_SET_FULL = 0x28,
+	SCSI_STATUS_TASK_ABORTED = 0x40,
+};
+
+/* op->flags */
+#define OP_DATA_IN      0x0001u /* sends data to the initiator */
+#define OP_DATA_OUT     0x0002u /* takes data from it */
+#define OP_ANY_LUN      0x0004u /* answers where no logical unit is */
+#define OP_LUN_0        0x0008u /* answers at LUN 0 even where no logical unit is */
+#define OP_WELL_KNOWN   0x0010u /* known to the well known logical unit */
+#define OP_IGNORES_UA   0x0020u /* does not report a unit attention condition */
+#define OP_MODIFIES     0x0040u /* changes the medium: refused when it is write protected */
+#define OP_REMOVABLE    0x0080u /* there only with a removable medium */
+#define OP_THIN         0x0100u /* there only with logical block provisioning */
+#define OP_COUNTS_READ  0x0200u /* its data is counted as read */
+#define OP_COUNTS_WRITE 0x0400u
+
+#define SCSI_USAGE_MAX  16
+
+/* One command, or one service action of an operation code. */
+struct scsi_op {
+	const char *name;
+	/* Starts it; or, for commands that just return parameter data: */
+	int (*start)(struct scsi_cmd *cmd);
+	/*
+	 * Writes all of the parameter data there is; what goes out is cut to
+	 * the allocation length. SCSI_DONE, or -1 with status and sense set.
+	 */
+	int (*report)(struct scsi_cmd *cmd, struct cursor *out);
+	uint16_t flags;
+	uint8_t cdb_length; /* bytes; 0: no such command */
+	uint8_t length_at; /* CDB byte of the allocation, transfer or parameter list length */
+	uint8_t length_size; /* and its bytes */
+	uint16_t action; /* SERVICE ACTION */
+	/*
+	 * CDB usage data as REPORT SUPPORTED OPERATION CODES returns it: the
+	 * bits that are looked at. All others must be zero. Bytes beyond
+	 * cdb_length are 0xff: not ours to judge.
+	 */
+	uint8_t usage[SCSI_USAGE_MAX];
+	uint16_t nominal_s; /* command timeouts descriptor, seconds */
+	uint16_t recommended_s;
+	/* Where the operation code has service actions, these instead of all the above. */
+	const struct scsi_op *actions;
+	unsigned action_count;
+};
+
+/* --- the table; optable.c --- */
+
+/* Row of an operation code, perhaps one with actions; NULL when there is none. */
+const struct scsi_op *scsi_op_row(uint8_t opcode);
+/* The service action of ROW, NULL when there is none. */
+const struct scsi_op *scsi_op_action(const struct scsi_op *row, uint16_t action);
+/* Whether LU (NULL: none) knows the command OP. */
+bool scsi_op_is_known(const struct scsi_op *op, const struct scsi_lu *lu);
+
+/* --- driving; command.c --- */
+
+/* Has the data that op->report is to fill in sent. */
+int cmd_report(struct scsi_cmd *cmd);
+/* Ends CMD with a status that carries no sense. */
+int cmd_status(struct scsi_cmd *cmd, enum scsi_status status);
+
+/* --- its memory; data.c --- */
+
+/* Continues with NEXT when cmd->data holds LENGTH bytes, which may be at once. */
+int cmd_memory(struct scsi_cmd *cmd, uint32_t length, int (*next)(struct scsi_cmd *cmd));
+/* Continues with NEXT when the data-out (cmd->data_out_length bytes) is in cmd->data. */
+int cmd_receive(struct scsi_cmd *cmd, int (*next)(struct scsi_cmd *cmd));
+/* Runs steps until the command is done or waits; completes it when done. */
+void cmd_drive(struct scsi_cmd *cmd, int step);
+
+/*
+ * OUT becomes a view, which owns nothing, of bytes OFFSET to OFFSET + LENGTH of FROM.
+ */
+void extents_slice(const struct extents *from, uint32_t offset, uint32_t length,
+		   struct extents *out);
+/* The first of LENGTH bytes at which A from A_OFFSET and B from B_OFFSET differ, or LENGTH. */
+uint32_t extents_compare(const struct extents *a, uint32_t a_offset, const struct extents *b,
+			 uint32_t b_offset, uint32_t length);
+
+/* --- its I/O; medium.c --- */
+
+/* Reads or writes BYTES (whole blocks) at LBA; continues with NEXT, or is done where that is NULL. */
+int cmd_submit_data(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint32_t bytes,
+		    struct extents *data, int (*next)(struct scsi_cmd *cmd));
+/* The same for what has no data: flush, discard, write zeroes. */
+int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint64_t blocks,
+		     int (*next)(struct scsi_cmd *cmd));
+
+/* --- commands; spc.c, inquiry.c, vpd.c, mode.c, opcodes.c, sbc.c, sbc_rw.c, sbc_verify.c --- */
+
+int spc_test_unit_ready(struct scsi_cmd *cmd);
+int spc_request_sense(struct scsi_cmd *cmd, struct cursor *out);
+int spc_report_luns(struct scsi_cmd *cmd, struct cursor *out);
+int spc_inquiry(struct scsi_cmd *cmd, struct cursor *out);
+int spc_mode_sense(struct scsi_cmd *cmd, struct cursor *out);
+int spc_report_opcodes(struct scsi_cmd *cmd, struct cursor *out);
+int spc_report_tmfs(struct scsi_cmd *cmd, struct cursor *out);
+
+int vpd_page(struct scsi_cmd *cmd, uint8_t page, struct cursor *out);
+
+int sbc_read_capacity_10(struct scsi_cmd *cmd, struct cursor *out);
+int sbc_read_capacity_16(struct scsi_cmd *cmd, struct cursor *out);
+int sbc_start_stop_unit(struct scsi_cmd *cmd);
+int sbc_prevent_allow(struct scsi_cmd *cmd);
+int sbc_synchronize_cache(struct scsi_cmd *cmd);
+int sbc_read(struct scsi_cmd *cmd);
+int sbc_write(struct scsi_cmd *cmd);
+int sbc_verify(struct scsi_cmd *cmd);
+
+/* Reads LBA and number of blocks out of the CDB into CMD; false when beyond the medium (sense set). */
+bool sbc_range(struct scsi_cmd *cmd);
+/* The same for commands that move their blocks: false also beyond the maximum transfer length. */
+bool sbc_transfer_range(struct scsi_cmd *cmd);
+
+/* Service actions; all other commands are by their operation code alone. */
+#define SERVICE_ACTION(cdb) ((cdb)[1] & 0x1f)
+
+static inline uint32_t cmd_bytes_wanted(const struct scsi_cmd *cmd)
+{
+	return cmd->reads ? cmd->data_in_wanted : 0;
+}
+
+static inline uint32_t cmd_bytes_offered(const struct scsi_cmd *cmd)
+{
+	return cmd->writes ? cmd->data_out_available : 0;
+}
+
+#endif

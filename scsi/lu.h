@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside the device server: logical units, targets and nexuses.
+ *
+ * A logical unit is shared by all reactors. What the data path reads of it is
+ * constant; what it writes (statistics) has a cache line for each reactor. The
+ * rare events that every nexus must hear of are counted in the logical unit,
+ * and each nexus compares the counts with those that it has seen.
+ */
+#ifndef PINION_SCSI_LU_H
+#define PINION_SCSI_LU_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/counter.h"
+#include "base/list.h"
+#include "scsi/attention.h"
+#include "scsi/scsi.h"
+
+#define SCSI_REACTORS_MAX       1024 /* slots for statistics; topology.h's limit of CPUs */
+#define SCSI_NEXUSES_REMEMBERED 1024
+
+#define SCSI_VENDOR_LENGTH      8
+#define SCSI_PRODUCT_LENGTH     16
+#define SCSI_REVISION_LENGTH    4
+#define SCSI_SERIAL_MAX         36
+
+/* Written by one reactor, read by whoever reports. */
+struct lu_counters {
+	struct counter reads;
+	struct counter writes;
+	struct counter read_bytes;
+	struct counter written_bytes;
+	struct counter errors;
+} __attribute__((aligned(64)));
+
+struct scsi_lu {
+	/* constant */
+	struct store *store;
+	uint64_t blocks;
+	uint32_t block_size; /* bytes, a power of two */
+	unsigned block_shift;
+	uint32_t physical_block_size; /* bytes, a power of two */
+	uint32_t maximum_blocks; /* of one transfer */
+	bool read_only;
+	bool removable;
+	bool thin;
+	bool descriptor_sense; /* D_SENSE of the control mode page */
+	uint16_t rotation_rate;
+	uint8_t vendor[SCSI_VENDOR_LENGTH]; /* blank-padded */
+	uint8_t product[SCSI_PRODUCT_LENGTH];
+	uint8_t revision[SCSI_REVISION_LENGTH];
+	char serial[SCSI_SERIAL_MAX + 1];
+	uint8_t naa[16];
+	uint8_t naa_length;
+	struct lu_counters *counters; /* by reactor */
+	void *counters_memory;
+	/* rarely written */
+	struct attention_source attentions;
+};
+
+struct scsi_target {
+	char *name;
+	unsigned lun_end; /* highest LUN + 1 */
+	struct scsi_lu *lu[SCSI_LUNS_MAX];
+	/* Hashes of the nexuses that have been here: their return is an I_T nexus loss. */
+	_Atomic uint64_t known[SCSI_NEXUSES_REMEMBERED];
+};
+
+/* What a nexus knows of a logical unit. */
+struct nexus_lu {
+	struct attention_state attentions;
+	struct list commands; /* its task set: commands in order of arrival */
+};
+
+struct scsi_nexus {
+	struct scsi_target *target;
+	struct reactor *reactor;
+	struct arena *arena; /* the reactor's */
+	unsigned slot; /* into lu->counters */
+	char *initiator_port;
+	char *target_port;
+	uint16_t target_port_group;
+	struct list stray; /* commands to no logical unit */
+	unsigned lun_count;
+	struct nexus_lu lu[];
+};
+
+enum {
+	LUN_WELL_KNOWN = -1, /* the REPORT LUNS well known logical unit */
+	LUN_UNKNOWN = -2, /* no form of address that we use */
+};
+
+/* A LUN field's number, 0 to 16383, or one of the above. SAM-5 section 4.7. */
+int lun_decode(uint64_t field);
+/* The LUN field that addresses LUN NUMBER. */
+uint64_t lun_encode(unsigned number);
+
+/* The logical unit at a LUN number; NULL when there is none. */
+struct scsi_lu *target_lu(const struct scsi_target *target, int number);
+
+static inline struct lu_counters *lu_counters(const struct scsi_cmd *cmd)
+{
+	return &cmd->lu->counters[cmd->nexus->slot];
+}
+
+/* --- identity.c --- */
+
+/*
+ * 60 bits of BYTES as an 8-byte NAA locally assigned identifier: the same
+ * bytes give the same name on every machine and in every version.
+ */
+void identity_naa(const void *bytes, size_t len, uint8_t naa[8]);
+uint64_t identity_hash(uint64_t seed, const void *bytes, size_t len);
+void identity_hex(const uint8_t *bytes, size_t len, char *out);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between a command and its store: blocks become bytes, one I/O at a time, and
+ * an errno becomes sense.
+ */
+#include <assert.h>
+
+#include "scsi/command.h"
+#include "scsi/lu.h"
+#include "scsi/sense.h"
+
+static void store_done(struct store_io *io, int err)
+{
+	struct scsi_cmd *cmd = container_of(io, struct scsi_cmd, io);
+	int step = cmd->resume != NULL ? SCSI_AGAIN : SCSI_DONE;
+
+	assert(cmd->phase == SCSI_PHASE_STORE);
+	cmd->phase = SCSI_PHASE_RUNNING;
+	if (err < 0 && !cmd->aborted)
+		step = sense_store_error(cmd, io->op, io->offset >> cmd->lu->block_shift, err);
+	if (cmd->flags & CMD_SUBMITTING) {
+		/* submit takes it from here, so that long chains need no stack. */
+		cmd->flags |= CMD_STORE_DONE;
+		if (step == SCSI_DONE)
+			cmd->resume = NULL;
+		return;
+	}
+	cmd_drive(cmd, step);
+}
+
+static int submit(struct scsi_cmd *cmd, int (*next)(struct scsi_cmd *cmd))
+{
+	cmd->io.store = cmd->lu->store;
+	cmd->io.reactor = cmd->nexus->reactor;
+	cmd->io.done = store_done;
+	cmd->resume = next;
+	cmd->phase = SCSI_PHASE_STORE;
+	cmd->flags |= CMD_SUBMITTING;
+	store_submit(&cmd->io);
+	cmd->flags &= (uint8_t)~CMD_SUBMITTING;
+	if (!(cmd->flags & CMD_STORE_DONE))
+		return SCSI_MORE;
+	cmd->flags &= (uint8_t)~CMD_STORE_DONE;
+	return cmd->resume != NULL ? SCSI_AGAIN : SCSI_DONE;
+}
+
+int cmd_submit_data(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint32_t bytes,
+		    struct extents *data, int (*next)(struct scsi_cmd *cmd))
+{
+	cmd->io.op = op;
+	cmd->io.offset = lba << cmd->lu->block_shift;
+	cmd->io.length = bytes;
+	cmd->io.range = 0;
+	cmd->io.data = data;
+	return submit(cmd, next);
+}
+
+int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint64_t blocks,
+		     int (*next)(struct scsi_cmd *cmd))
+{
+	cmd->io.op = op;
+	cmd->io.offset = lba << cmd->lu->block_shift;
+	cmd->io.length = 0;
+	cmd->io.range = blocks << cmd->lu->block_shift;
+	cmd->io.data = NULL;
+	return submit(cmd, next);
+}

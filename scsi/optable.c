@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command table: one row for each operation code or service action. The
+ * gate, REPORT SUPPORTED OPERATION CODES and the manual all come from it; a
+ * command that has no row does not exist.
+ */
+#include "scsi/command.h"
+#include "scsi/lu.h"
+
+/* CDB bytes that a command does not have. */
+#define NOT_4  0xff, 0xff, 0xff, 0xff
+#define NOT_6  NOT_4, 0xff, 0xff
+#define NOT_10 NOT_6, NOT_4
+
+/* Bytes that are wholly looked at. */
+#define ALL_2 0xff, 0xff
+#define ALL_4 ALL_2, ALL_2
+#define ALL_8 ALL_4, ALL_4
+
+/* Byte 1 of commands that move blocks; RDPROTECT and WRPROTECT are not for us yet. */
+#define DPO    0x10
+#define FUA    0x08
+#define BYTCHK 0x06
+/* GROUP NUMBER is ignored: grouping is not reported as supported, nor is it harmful. */
+#define GROUP 0x1f
+/* NACA and the obsolete bits. */
+#define CONTROL 0x00
+
+/* clang-format off */
+
+static const struct scsi_op service_actions_in_16[] = {
+	{ .name = "READ CAPACITY(16)", .report = sbc_read_capacity_16, .action = 0x10,
+	  .flags = OP_DATA_IN, .cdb_length = 16, .length_at = 10, .length_size = 4,
+	  .usage = { 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, ALL_4, 0, CONTROL },
+	  .recommended_s = 30 },
+};
+
+static const struct scsi_op maintenance_in[] = {
+	{ .name = "REPORT SUPPORTED OPERATION CODES", .report = spc_report_opcodes, .action = 0x0c,
+	  .flags = OP_DATA_IN, .cdb_length = 12, .length_at = 6, .length_size = 4,
+	  .usage = { 0xa3, 0x0c, 0x87, 0xff, ALL_2, ALL_4, 0, CONTROL, NOT_4 },
+	  .recommended_s = 30 },
+	{ .name = "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS", .report = spc_report_tmfs,
+	  .action = 0x0d, .flags = OP_DATA_IN, .cdb_length = 12, .length_at = 6, .length_size = 4,
+	  .usage = { 0xa3, 0x0d, 0x80, 0, 0, 0, ALL_4, 0, CONTROL, NOT_4 },
+	  .recommended_s = 30 },
+};
+
+static const struct scsi_op commands[256] = {
+	[0x00] = { .name = "TEST UNIT READY", .start = spc_test_unit_ready,
+		   .flags = OP_WELL_KNOWN, .cdb_length = 6,
+		   .usage = { 0x00, 0, 0, 0, 0, CONTROL, NOT_10 }, .recommended_s = 30 },
+	[0x03] = { .name = "REQUEST SENSE", .report = spc_request_sense,
+		   .flags = OP_DATA_IN | OP_ANY_LUN | OP_WELL_KNOWN | OP_IGNORES_UA,
+		   .cdb_length = 6, .length_at = 4, .length_size = 1,
+		   .usage = { 0x03, 0x01, 0, 0, 0xff, CONTROL, NOT_10 }, .recommended_s = 30 },
+	[0x08] = { .name = "READ(6)", .start = sbc_read, .flags = OP_DATA_IN | OP_COUNTS_READ,
+		   .cdb_length = 6, .length_at = 4, .length_size = 1,
+		   .usage = { 0x08, 0x1f, ALL_2, 0xff, CONTROL, NOT_10 }, .recommended_s = 60 },
+	[0x0a] = { .name = "WRITE(6)", .start = sbc_write,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .cdb_length = 6, .length_at = 4, .length_size = 1,
+		   .usage = { 0x0a, 0x1f, ALL_2, 0xff, CONTROL, NOT_10 }, .recommended_s = 60 },
+	[0x12] = { .name = "INQUIRY", .report = spc_inquiry,
+		   .flags = OP_DATA_IN | OP_ANY_LUN | OP_WELL_KNOWN | OP_IGNORES_UA,
+		   .cdb_length = 6, .length_at = 3, .length_size = 2,
+		   .usage = { 0x12, 0x01, 0xff, ALL_2, CONTROL, NOT_10 }, .recommended_s = 30 },
+	[0x1a] = { .name = "MODE SENSE(6)", .report = spc_mode_sense, .flags = OP_DATA_IN,
+		   .cdb_length = 6, .length_at = 4, .length_size = 1,
+		   .usage = { 0x1a, 0x08, ALL_2, 0xff, CONTROL, NOT_10 }, .recommended_s = 30 },
+	[0x1b] = { .name = "START STOP UNIT", .start = sbc_start_stop_unit, .cdb_length = 6,
+		   .usage = { 0x1b, 0x01, 0, 0x0f, 0xf7, CONTROL, NOT_10 }, .recommended_s = 60 },
+	[0x1e] = { .name = "PREVENT ALLOW MEDIUM REMOVAL", .start = sbc_prevent_allow,
+		   .flags = OP_REMOVABLE, .cdb_length = 6,
+		   .usage = { 0x1e, 0, 0, 0, 0x03, CONTROL, NOT_10 }, .recommended_s = 30 },
+	[0x25] = { .name = "READ CAPACITY(10)", .report = sbc_read_capacity_10,
+		   .flags = OP_DATA_IN, .cdb_length = 10,
+		   .usage = { 0x25, 0, 0, 0, 0, 0, 0, 0, 0, CONTROL, NOT_6 },
+		   .recommended_s = 30 },
+	[0x28] = { .name = "READ(10)", .start = sbc_read, .flags = OP_DATA_IN | OP_COUNTS_READ,
+		   .cdb_length = 10, .length_at = 7, .length_size = 2,
+		   .usage = { 0x28, DPO | FUA, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
+		   .recommended_s = 60 },
+	[0x2a] = { .name = "WRITE(10)", .start = sbc_write,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .cdb_length = 10, .length_at = 7, .length_size = 2,
+		   .usage = { 0x2a, DPO | FUA, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
+		   .recommended_s = 60 },
+	[0x2f] = { .name = "VERIFY(10)", .start = sbc_verify, .flags = OP_DATA_OUT,
+		   .cdb_length = 10, .length_at = 7, .length_size = 2,
+		   .usage = { 0x2f, DPO | BYTCHK, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
+		   .recommended_s = 60 },
+	[0x35] = { .name = "SYNCHRONIZE CACHE(10)", .start = sbc_synchronize_cache,
+		   .cdb_length = 10, .length_at = 7, .length_size = 2,
+		   .usage = { 0x35, 0x06, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
+		   .recommended_s = 120 },
+	[0x5a] = { .name = "MODE SENSE(10)", .report = spc_mode_sense, .flags = OP_DATA_IN,
+		   .cdb_length = 10, .length_at = 7, .length_size = 2,
+		   .usage = { 0x5a, 0x18, ALL_2, 0, 0, 0, ALL_2, CONTROL, NOT_6 },
+		   .recommended_s = 30 },
+	[0x88] = { .name = "READ(16)", .start = sbc_read, .flags = OP_DATA_IN | OP_COUNTS_READ,
+		   .cdb_length = 16, .length_at = 10, .length_size = 4,
+		   .usage = { 0x88, DPO | FUA, ALL_8, ALL_4, GROUP, CONTROL },
+		   .recommended_s = 60 },
+	[0x8a] = { .name = "WRITE(16)", .start = sbc_write,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .cdb_length = 16, .length_at = 10, .length_size = 4,
+		   .usage = { 0x8a, DPO | FUA, ALL_8, ALL_4, GROUP, CONTROL },
+		   .recommended_s = 60 },
+	[0x8f] = { .name = "VERIFY(16)", .start = sbc_verify, .flags = OP_DATA_OUT,
+		   .cdb_length = 16, .length_at = 10, .length_size = 4,
+		   .usage = { 0x8f, DPO | BYTCHK, ALL_8, ALL_4, GROUP, CONTROL },
+		   .recommended_s = 60 },
+	[0x91] = { .name = "SYNCHRONIZE CACHE(16)", .start = sbc_synchronize_cache,
+		   .cdb_length = 16, .length_at = 10, .length_size = 4,
+		   .usage = { 0x91, 0x06, ALL_8, ALL_4, GROUP, CONTROL },
+		   .recommended_s = 120 },
+	[0x9e] = { .name = "SERVICE ACTION IN(16)", .actions = service_actions_in_16,
+		   .action_count = ARRAY_SIZE(service_actions_in_16) },
+	[0xa0] = { .name = "REPORT LUNS", .report = spc_report_luns,
+		   .flags = OP_DATA_IN | OP_LUN_0 | OP_WELL_KNOWN | OP_IGNORES_UA,
+		   .cdb_length = 12, .length_at = 6, .length_size = 4,
+		   .usage = { 0xa0, 0, 0xff, 0, 0, 0, ALL_4, 0, CONTROL, NOT_4 },
+		   .recommended_s = 30 },
+	[0xa3] = { .name = "MAINTENANCE IN", .actions = maintenance_in,
+		   .action_count = ARRAY_SIZE(maintenance_in) },
+	[0xa8] = { .name = "READ(12)", .start = sbc_read, .flags = OP_DATA_IN | OP_COUNTS_READ,
+		   .cdb_length = 12, .length_at = 6, .length_size = 4,
+		   .usage = { 0xa8, DPO | FUA, ALL_4, ALL_4, GROUP, CONTROL, NOT_4 },
+		   .recommended_s = 60 },
+	[0xaa] = { .name = "WRITE(12)", .start = sbc_write,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .cdb_length = 12, .length_at = 6, .length_size = 4,
+		   .usage = { 0xaa, DPO | FUA, ALL_4, ALL_4, GROUP, CONTROL, NOT_4 },
+		   .recommended_s = 60 },
+	[0xaf] = { .name = "VERIFY(12)", .start = sbc_verify, .flags = OP_DATA_OUT,
+		   .cdb_length = 12, .length_at = 6, .length_size = 4,
+		   .usage = { 0xaf, DPO | BYTCHK, ALL_4, ALL_4, GROUP, CONTROL, NOT_4 },
+		   .recommended_s = 60 },
+};
+
+/* clang-format on */
+
+const struct scsi_op *scsi_op_row(uint8_t opcode)
+{
+	const struct scsi_op *row = &commands[opcode];
+
+	return row->name != NULL ? row : NULL;
+}
+
+const struct scsi_op *scsi_op_action(const struct scsi_op *row, uint16_t action)
+{
+	for (unsigned i = 0; i < row->action_count; i++) {
+		if (row->actions[i].action == action)
+			return &row->actions[i];
+	}
+	return NULL;
+}
+
+bool scsi_op_is_known(const struct scsi_op *op, const struct scsi_lu *lu)
+{
+	if ((op->flags & OP_REMOVABLE) && (lu == NULL || !lu->removable))
+		return false;
+	return !(op->flags & OP_THIN) || (lu != NULL && lu->thin);
+}

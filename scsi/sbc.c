@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a disk has beside reading and writing: capacity, cache, start and stop.
+ * SBC-4 sections 5.15, 5.20, 5.21, 5.31, 5.33; PREVENT ALLOW: SPC-3.
+ */
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "scsi/command.h"
+#include "scsi/lu.h"
+#include "scsi/sense.h"
+
+int sbc_read_capacity_10(struct scsi_cmd *cmd, struct cursor *out)
+{
+	const struct scsi_lu *lu = cmd->lu;
+
+	/* All ones: ask READ CAPACITY(16). */
+	cursor_put_u32(out, (uint32_t)min(lu->blocks - 1, (uint64_t)UINT32_MAX));
+	cursor_put_u32(out, lu->block_size);
+	return SCSI_DONE;
+}
+
+int sbc_read_capacity_16(struct scsi_cmd *cmd, struct cursor *out)
+{
+	const struct scsi_lu *lu = cmd->lu;
+
+	cursor_put_u64(out, lu->blocks - 1);
+	cursor_put_u32(out, lu->block_size);
+	cursor_put_u8(out, 0); /* no protection information */
+	cursor_put_u8(out, (uint8_t)log2_floor(lu->physical_block_size / lu->block_size));
+	cursor_put_u16(out, 0); /* LBA 0 is aligned */
+	cursor_put_zeros(out, 16);
+	return SCSI_DONE;
+}
+
+static int flush(struct scsi_cmd *cmd)
+{
+	return cmd_submit_range(cmd, STORE_FLUSH, 0, 0, NULL);
+}
+
+/*
+ * All of the cache, whatever range is asked for. With IMMED the status may come
+ * before the data is on the medium, and comes after: nobody can rely on less.
+ */
+int sbc_synchronize_cache(struct scsi_cmd *cmd)
+{
+	if (!sbc_range(cmd))
+		return SCSI_DONE;
+	return flush(cmd);
+}
+
+enum { START = 0x01, LOEJ = 0x02, NO_FLUSH = 0x04, POWER_CONDITION = 0xf0 };
+
+/* There is no motor and no medium that leaves: stopping means that everything is safe. */
+int sbc_start_stop_unit(struct scsi_cmd *cmd)
+{
+	uint8_t what = cmd->cdb[4];
+
+	if (what & POWER_CONDITION)
+		return cmd_status(cmd, SCSI_STATUS_GOOD);
+	if (what & LOEJ)
+		return sense_invalid_field(cmd, 4, 1);
+	if ((what & START) || (what & NO_FLUSH))
+		return cmd_status(cmd, SCSI_STATUS_GOOD);
+	return flush(cmd);
+}
+
+/* A medium that cannot be ejected is always prevented from it. */
+int sbc_prevent_allow(struct scsi_cmd *cmd)
+{
+	return cmd_status(cmd, SCSI_STATUS_GOOD);
+}

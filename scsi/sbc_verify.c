@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VERIFY (10), (12), (16): reads the medium, and compares it with data from the
+ * initiator where BYTCHK says so. SBC-4 section 5.35.
+ *
+ * The data-out and the piece of the medium that it is compared with are taken
+ * together, in one set of extents: a command that held the one while it waited
+ * for the other could wait for ever.
+ */
+#include "base/checked.h"
+#include "scsi/command.h"
+#include "scsi/lu.h"
+#include "scsi/sense.h"
+
+enum {
+	BYTCHK_MEDIUM = 0, /* can it be read? */
+	BYTCHK_ALL = 1, /* is it the data? */
+	BYTCHK_RESERVED = 2,
+	BYTCHK_BLOCK = 3, /* is each block the one block of data? */
+	PIECE = 256 * 1024, /* bytes read at a time, a multiple of every block size */
+};
+
+static unsigned bytchk(const struct scsi_cmd *cmd)
+{
+	return cmd->cdb[1] >> 1 & 3;
+}
+
+/* ---- the loop: cmd->lba and cmd->blocks are what is left ---------------------- */
+
+static bool piece_matches(const struct scsi_cmd *cmd)
+{
+	uint32_t piece = cmd->io.length;
+	uint32_t block = cmd->lu->block_size;
+	uint32_t done = cmd->data_out_length - (uint32_t)(cmd->blocks << cmd->lu->block_shift);
+
+	if (bytchk(cmd) == BYTCHK_ALL)
+		return extents_compare(&cmd->data, done, &cmd->scratch, 0, piece) == piece;
+	for (uint32_t at = 0; at < piece; at += block) {
+		if (extents_compare(&cmd->data, 0, &cmd->scratch, at, block) != block)
+			return false;
+	}
+	return true;
+}
+
+static int check_piece(struct scsi_cmd *cmd);
+
+static int read_piece(struct scsi_cmd *cmd)
+{
+	uint64_t left = cmd->blocks << cmd->lu->block_shift;
+
+	return cmd_submit_data(cmd, STORE_READ, cmd->lba,
+			       (uint32_t)min(left, (uint64_t)cmd->scratch.length), &cmd->scratch,
+			       check_piece);
+}
+
+static int check_piece(struct scsi_cmd *cmd)
+{
+	uint32_t blocks = cmd->io.length >> cmd->lu->block_shift;
+
+	if (bytchk(cmd) != BYTCHK_MEDIUM && !piece_matches(cmd))
+		return sense_miscompare(cmd, UINT64_MAX);
+	cmd->lba += blocks;
+	cmd->blocks -= blocks;
+	return cmd->blocks == 0 ? SCSI_DONE : read_piece(cmd);
+}
+
+/* ---- before it ------------------------------------------------------------------ */
+
+/* The piece of the medium lies behind the data-out, aligned for direct I/O. */
+static uint32_t piece_offset(const struct scsi_cmd *cmd)
+{
+	return (uint32_t)align_up(cmd->data_out_length, EXTENT_MIN);
+}
+
+static uint32_t piece_length(const struct scsi_cmd *cmd)
+{
+	return (uint32_t)min(cmd->blocks << cmd->lu->block_shift, (uint64_t)PIECE);
+}
+
+static int have_memory(struct scsi_cmd *cmd)
+{
+	extents_slice(&cmd->data, piece_offset(cmd), piece_length(cmd), &cmd->scratch);
+	return cmd->data_out_length != 0 ? cmd_receive(cmd, read_piece) : read_piece(cmd);
+}
+
+int sbc_verify(struct scsi_cmd *cmd)
+{
+	uint32_t block = cmd->lu->block_size;
+
+	if (bytchk(cmd) == BYTCHK_RESERVED)
+		return sense_invalid_field(cmd, 1, 2);
+	if (!sbc_transfer_range(cmd))
+		return SCSI_DONE;
+	if (cmd->blocks == 0)
+		return SCSI_DONE;
+	if (bytchk(cmd) != BYTCHK_MEDIUM) {
+		cmd->transfer_length = bytchk(cmd) == BYTCHK_BLOCK
+					       ? block
+					       : (uint32_t)cmd->blocks << cmd->lu->block_shift;
+		cmd->data_out_length = min(cmd->transfer_length, cmd_bytes_offered(cmd));
+		if (!is_aligned(cmd->data_out_length, block)) {
+			cmd->data_out_length = 0;
+			return sense_invalid_information_unit(cmd);
+		}
+		if (cmd->data_out_length == 0)
+			return SCSI_DONE;
+	}
+	if (bytchk(cmd) == BYTCHK_ALL)
+		cmd->blocks = cmd->data_out_length >> cmd->lu->block_shift;
+	return cmd_memory(cmd, piece_offset(cmd) + piece_length(cmd), have_memory);
+}

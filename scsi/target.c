@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Targets (logical units by LUN), nexuses, and what task management asks of the
+ * device server. SAM-5 sections 4.7 (LUNs) and 6.3 (events).
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scsi/lu.h"
+
+/* ---- LUNs ----------------------------------------------------------------------- */
+
+/* Of the first byte of a LUN field. */
+enum {
+	METHOD = 0xc0,
+	METHOD_PERIPHERAL = 0x00,
+	METHOD_FLAT = 0x40,
+};
+
+#define LUN_REPORT_LUNS UINT64_C(0xc101000000000000)
+#define LUN_REST        UINT64_C(0x0000ffffffffffff) /* of lower levels, of which there are none */
+
+int lun_decode(uint64_t field)
+{
+	unsigned high = field >> 56;
+	unsigned low = field >> 48 & 0xff;
+
+	if (LIKELY((field & LUN_REST) == 0)) {
+		/* Bus 0 only: there are no others behind us. */
+		if (high == METHOD_PERIPHERAL)
+			return (int)low;
+		if ((high & METHOD) == METHOD_FLAT)
+			return (int)((high & ~(unsigned)METHOD) << 8 | low);
+	}
+	return field == LUN_REPORT_LUNS ? LUN_WELL_KNOWN : LUN_UNKNOWN;
+}
+
+uint64_t lun_encode(unsigned number)
+{
+	if (number < 256)
+		return (uint64_t)number << 48;
+	return (uint64_t)(METHOD_FLAT << 8 | number) << 48;
+}
+
+struct scsi_lu *target_lu(const struct scsi_target *target, int number)
+{
+	if (number < 0 || (unsigned)number >= target->lun_end)
+		return NULL;
+	return target->lu[number];
+}
+
+/* ---- targets --------------------------------------------------------------------- */
+
+int scsi_target_create(const char *name, struct scsi_target **out)
+{
+	struct scsi_target *target = calloc(1, sizeof(*target));
+
+	if (target == NULL)
+		return -ENOMEM;
+	target->name = strdup(name);
+	if (target->name == NULL) {
+		free(target);
+		return -ENOMEM;
+	}
+	*out = target;
+	return 0;
+}
+
+int scsi_target_add(struct scsi_target *target, unsigned lun, struct scsi_lu *lu)
+{
+	if (lun >= SCSI_LUNS_MAX)
+		return -ERANGE;
+	if (target->lu[lun] != NULL)
+		return -EEXIST;
+	target->lu[lun] = lu;
+	if (lun >= target->lun_end)
+		target->lun_end = lun + 1;
+	return 0;
+}
+
+void scsi_target_destroy(struct scsi_target *target)
+{
+	for (unsigned i = 0; i < target->lun_end; i++) {
+		if (target->lu[i] != NULL)
+			scsi_lu_destroy(target->lu[i]);
+	}
+	free(target->name);
+	free(target);
+}
+
+const char *scsi_target_name(const struct scsi_target *target)
+{
+	return target->name;
+}
+
+static void sum_counters(const struct scsi_lu *lu, struct scsi_lu_info *info)
+{
+	for (unsigned i = 0; i < SCSI_REACTORS_MAX; i++) {
+		const struct lu_counters *counters = &lu->counters[i];
+
+		info->reads += counter_read(&counters->reads);
+		info->writes += counter_read(&counters->writes);
+		info->read_bytes += counter_read(&counters->read_bytes);
+		info->written_bytes += counter_read(&counters->written_bytes);
+		info->errors += counter_read(&counters->errors);
+	}
+}
+
+static void fill_info(const struct scsi_lu *lu, struct scsi_lu_info *info)
+{
+	info->store = lu->store->ops->name;
+	if (lu->store->ops->describe != NULL)
+		lu->store->ops->describe(lu->store, info->detail, sizeof(info->detail));
+	info->size = lu->blocks << lu->block_shift;
+	info->block_size = lu->block_size;
+	info->read_only = lu->read_only;
+	strcpy(info->serial, lu->serial);
+	identity_hex(lu->naa, lu->naa_length, info->naa);
+	sum_counters(lu, info);
+}
+
+void scsi_target_visit(const struct scsi_target *target,
+		       void (*visit)(void *context, const struct scsi_lu_info *info), void *context)
+{
+	for (unsigned i = 0; i < target->lun_end; i++) {
+		struct scsi_lu_info info = { .lun = i };
+
+		if (target->lu[i] == NULL)
+			continue;
+		fill_info(target->lu[i], &info);
+		visit(context, &info);
+	}
+}
+
+/* ---- nexuses ---------------------------------------------------------------------- */
+
+/*
+ * Whether this initiator port has been at this target port before; it is
+ * remembered from now on. Any thread. When the memory is full nobody is known:
+ * then a returning nexus is told of a power on, which covers everything.
+ */
+static bool was_here_before(struct scsi_target *target, const struct scsi_nexus_config *config)
+{
+	uint64_t hash = identity_hash(0, config->initiator_port, strlen(config->initiator_port));
+
+	hash = identity_hash(hash, config->target_port, strlen(config->target_port)) | 1;
+	for (unsigned i = 0; i < SCSI_NEXUSES_REMEMBERED; i++) {
+		_Atomic uint64_t *slot = &target->known[(hash + i) % SCSI_NEXUSES_REMEMBERED];
+		uint64_t found = 0;
+
+		if (atomic_compare_exchange_strong(slot, &found, hash))
+			return false;
+		if (found == hash)
+			return true;
+	}
+	return false;
+}
+
+static void free_nexus(struct scsi_nexus *nexus)
+{
+	free(nexus->initiator_port);
+	free(nexus->target_port);
+	free(nexus);
+}
+
+int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus **out)
+{
+	struct scsi_target *target = config->target;
+	struct scsi_nexus *nexus;
+	enum attention first;
+
+	nexus = calloc(1, sizeof(*nexus) + target->lun_end * sizeof(nexus->lu[0]));
+	if (nexus == NULL)
+		return -ENOMEM;
+	nexus->initiator_port = strdup(config->initiator_port);
+	nexus->target_port = strdup(config->target_port);
+	if (nexus->initiator_port == NULL || nexus->target_port == NULL) {
+		free_nexus(nexus);
+		return -ENOMEM;
+	}
+	nexus->target = target;
+	nexus->reactor = config->reactor;
+	nexus->arena = reactor_arena(config->reactor);
+	nexus->slot = reactor_index(config->reactor);
+	assert(nexus->slot < SCSI_REACTORS_MAX);
+	nexus->target_port_group = config->target_port_group;
+	list_init(&nexus->stray);
+	nexus->lun_count = target->lun_end;
+	first = was_here_before(target, config) ? ATTENTION_NEXUS_LOSS : ATTENTION_POWER_ON;
+	for (unsigned i = 0; i < nexus->lun_count; i++) {
+		list_init(&nexus->lu[i].commands);
+		if (target->lu[i] != NULL)
+			attention_init(&nexus->lu[i].attentions, &target->lu[i]->attentions, first);
+	}
+	*out = nexus;
+	return 0;
+}
+
+void scsi_nexus_destroy(struct scsi_nexus *nexus)
+{
+	assert(list_is_empty(&nexus->stray));
+	for (unsigned i = 0; i < nexus->lun_count; i++)
+		assert(list_is_empty(&nexus->lu[i].commands));
+	free_nexus(nexus);
+}
+
+/* ---- task management ------------------------------------------------------------- */
+
+bool scsi_nexus_has_lun(const struct scsi_nexus *nexus, uint64_t lun)
+{
+	return target_lu(nexus->target, lun_decode(lun)) != NULL;
+}
+
+void scsi_lun_reset(struct scsi_nexus *nexus, uint64_t lun)
+{
+	struct scsi_lu *lu = target_lu(nexus->target, lun_decode(lun));
+
+	if (lu != NULL)
+		attention_raise(&lu->attentions, ATTENTION_LU_RESET);
+}
+
+void scsi_target_reset(struct scsi_nexus *nexus)
+{
+	struct scsi_target *target = nexus->target;
+
+	for (unsigned i = 0; i < target->lun_end; i++) {
+		if (target->lu[i] != NULL)
+			attention_raise(&target->lu[i]->attentions, ATTENTION_TARGET_RESET);
+	}
+}

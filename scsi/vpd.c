@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Vital product data pages: SPC-5 section 7.7, SBC-4 section 6.6. One row for
+ * each page; page 00h is made from the rows.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "scsi/command.h"
+#include "scsi/lu.h"
+#include "scsi/sense.h"
+
+#define PROTOCOL_ISCSI 0x5
+#define PAGE_HEADER    4
+
+/* ---- 83h: designators ------------------------------------------------------ */
+
+enum code_set { BINARY = 1, ASCII = 2, UTF8 = 3 };
+enum association { OF_LU = 0x00, OF_PORT = 0x10, OF_DEVICE = 0x20 };
+enum designator {
+	DESIGNATOR_T10 = 1,
+	DESIGNATOR_NAA = 3,
+	DESIGNATOR_RELATIVE_PORT = 4,
+	DESIGNATOR_PORT_GROUP = 5,
+	DESIGNATOR_NAME = 8,
+};
+
+static void put_designator(struct cursor *out, enum code_set set, enum association of,
+			   enum designator type, uint8_t len)
+{
+	/* Ports and devices are known by what their protocol calls them: PIV. */
+	cursor_put_u8(out, of == OF_LU ? set : PROTOCOL_ISCSI << 4 | set);
+	cursor_put_u8(out, (uint8_t)((of == OF_LU ? 0 : 0x80) | of | type));
+	cursor_put_u8(out, 0);
+	cursor_put_u8(out, len);
+}
+
+/* A SCSI name string ends with NULs, up to a multiple of four bytes. */
+static void put_name(struct cursor *out, enum association of, const char *name)
+{
+	size_t len = strnlen(name, 248);
+	size_t padded = align_up(len + 1, 4);
+
+	put_designator(out, UTF8, of, DESIGNATOR_NAME, (uint8_t)padded);
+	cursor_put_bytes(out, name, len);
+	cursor_put_zeros(out, padded - len);
+}
+
+static void page_identification(struct scsi_cmd *cmd, struct cursor *out)
+{
+	const struct scsi_nexus *nexus = cmd->nexus;
+	const struct scsi_lu *lu = cmd->lu;
+
+	if (lu != NULL) {
+		size_t serial = strlen(lu->serial);
+
+		put_designator(out, BINARY, OF_LU, DESIGNATOR_NAA, lu->naa_length);
+		cursor_put_bytes(out, lu->naa, lu->naa_length);
+		put_designator(out, ASCII, OF_LU, DESIGNATOR_T10,
+			       (uint8_t)(SCSI_VENDOR_LENGTH + SCSI_PRODUCT_LENGTH + serial));
+		cursor_put_bytes(out, lu->vendor, SCSI_VENDOR_LENGTH);
+		cursor_put_bytes(out, lu->product, SCSI_PRODUCT_LENGTH);
+		cursor_put_bytes(out, lu->serial, serial);
+	}
+	put_designator(out, BINARY, OF_PORT, DESIGNATOR_RELATIVE_PORT, 4);
+	cursor_put_u32(out, nexus->target_port_group);
+	put_designator(out, BINARY, OF_PORT, DESIGNATOR_PORT_GROUP, 4);
+	cursor_put_u32(out, nexus->target_port_group);
+	put_name(out, OF_PORT, nexus->target_port);
+	put_name(out, OF_DEVICE, nexus->target->name);
+}
+
+/* ---- the other pages -------------------------------------------------------- */
+
+static void page_serial(struct scsi_cmd *cmd, struct cursor *out)
+{
+	cursor_put_bytes(out, cmd->lu->serial, strlen(cmd->lu->serial));
+}
+
+static void page_extended(struct scsi_cmd *cmd, struct cursor *out)
+{
+	cursor_put_u8(out, 0); /* no microcode, no protection information */
+	cursor_put_u8(out, 0x01); /* SIMPSUP */
+	/* V_SUP: there is a volatile cache. */
+	cursor_put_u8(out, cmd->lu->store->traits.volatile_cache ? 0x01 : 0x00);
+	cursor_put_zeros(out, 64 - cursor_offset(out));
+}
+
+/* One policy for all pages and subpages: shared by all I_T nexuses. */
+static void page_mode_policy(struct scsi_cmd *cmd, struct cursor *out)
+{
+	(void)cmd;
+	cursor_put_u8(out, 0x3f);
+	cursor_put_u8(out, 0xff);
+	cursor_put_u16(out, 0);
+}
+
+static uint32_t in_blocks(const struct scsi_lu *lu, uint32_t bytes)
+{
+	return bytes >> lu->block_shift;
+}
+
+static void page_limits(struct scsi_cmd *cmd, struct cursor *out)
+{
+	const struct scsi_lu *lu = cmd->lu;
+	uint32_t granularity = min(in_blocks(lu, lu->physical_block_size), (uint32_t)UINT16_MAX);
+	uint32_t optimal = in_blocks(lu, lu->store->traits.optimal_io);
+
+	cursor_put_u8(out, 0);
+	cursor_put_u8(out, 0); /* MAXIMUM COMPARE AND WRITE LENGTH: none */
+	cursor_put_u16(out, (uint16_t)granularity);
+	cursor_put_u32(out, lu->maximum_blocks);
+	cursor_put_u32(out, min(optimal, lu->maximum_blocks));
+	cursor_put_zeros(out, PAGE_HEADER + 60 - cursor_offset(out));
+}
+
+static void page_characteristics(struct scsi_cmd *cmd, struct cursor *out)
+{
+	cursor_put_u16(out, cmd->lu->rotation_rate);
+	cursor_put_u16(out, 0);
+	cursor_put_u8(out, 0x02); /* FUAB: FUA and SYNCHRONIZE CACHE as in SBC-3 */
+	cursor_put_zeros(out, PAGE_HEADER + 60 - cursor_offset(out));
+}
+
+/* Provisioning type 0: nothing that the initiator could use. */
+static void page_provisioning(struct scsi_cmd *cmd, struct cursor *out)
+{
+	(void)cmd;
+	cursor_put_zeros(out, 4);
+}
+
+/* ---- the table --------------------------------------------------------------- */
+
+static void page_supported(struct scsi_cmd *cmd, struct cursor *out);
+
+/* In ascending order, as page 00h must have them. */
+static const struct vpd_row {
+	uint8_t page;
+	bool without_lu; /* also known to the well known logical unit */
+	void (*put)(struct scsi_cmd *cmd, struct cursor *out);
+} pages[] = {
+	{ 0x00, true, page_supported },        { 0x80, false, page_serial },
+	{ 0x83, true, page_identification },   { 0x86, false, page_extended },
+	{ 0x87, false, page_mode_policy },     { 0xb0, false, page_limits },
+	{ 0xb1, false, page_characteristics }, { 0xb2, false, page_provisioning },
+};
+
+static bool has_page(const struct scsi_cmd *cmd, const struct vpd_row *row)
+{
+	if (cmd->lu != NULL)
+		return true;
+	/* Where nothing is there are no pages: SPC-5 lets qualifier 011b have none. */
+	return (cmd->flags & CMD_WELL_KNOWN) && row->without_lu;
+}
+
+static void page_supported(struct scsi_cmd *cmd, struct cursor *out)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
+		if (has_page(cmd, &pages[i]))
+			cursor_put_u8(out, pages[i].page);
+	}
+}
+
+int vpd_page(struct scsi_cmd *cmd, uint8_t page, struct cursor *out)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
+		if (pages[i].page != page || !has_page(cmd, &pages[i]))
+			continue;
+		pages[i].put(cmd, out);
+		return SCSI_DONE;
+	}
+	sense_invalid_field(cmd, 2, 7);
+	return -1;
+}
