@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The raw client of bench-bare. It makes the system calls that libiscsi 1.19
- * makes (seen with strace): poll; one send for each request; then for each
- * answer one recv of the head and one of the data, until all outstanding
- * answers are here. So its cost is the least that a real client has. With
+ * makes (seen with strace): poll; one send for each request, and one more for
+ * the data of a write; then for each answer one recv of the head and one of
+ * the data, until all outstanding answers are here. So its cost is the least that a real client has. With
  * --batch it sends and receives everything at once instead.
  */
 #include "bare.h"
@@ -28,6 +28,7 @@ struct peer {
 	int fd;
 	uint32_t queued; /* requests not wholly sent */
 	uint32_t outstanding; /* sent and not answered */
+	uint64_t started; /* when the first byte of that went */
 	size_t sent; /* bytes of the first queued request that are gone */
 	size_t received; /* bytes of the first outstanding answer that are here */
 	uint64_t sent_at[DEPTH_MAX]; /* by number modulo DEPTH_MAX: answers keep order */
@@ -67,12 +68,20 @@ static void peer_answered(struct client *client, struct peer *peer)
 		peer->queued++;
 }
 
+/* libiscsi sends the head and the data of a write apart. */
+static size_t head_alone(const struct client *client, const struct peer *peer, size_t size)
+{
+	if (!client->config->write || client->config->batch || peer->sent >= BARE_HEAD)
+		return size;
+	return BARE_HEAD - peer->sent;
+}
+
 /* Send up to `most` requests with each system call. */
 static int peer_send(struct client *client, struct peer *peer, uint32_t most)
 {
 	while (peer->queued) {
 		uint32_t count = peer->queued < most ? peer->queued : most;
-		size_t size = count * client->request_size - peer->sent;
+		size_t size = head_alone(client, peer, count * client->request_size - peer->sent);
 		uint64_t now = stats_now();
 		ssize_t sent = send(peer->fd, client->requests + peer->sent, size, MSG_NOSIGNAL);
 
@@ -80,10 +89,13 @@ static int peer_send(struct client *client, struct peer *peer, uint32_t most)
 			return 0;
 		if (sent <= 0)
 			return -1;
+		if (!peer->sent)
+			peer->started = now;
 		peer->sent += (size_t)sent;
 		while (peer->queued && peer->sent >= client->request_size) {
 			peer->sent -= client->request_size;
-			peer_sent(peer, now);
+			peer_sent(peer, peer->started);
+			peer->started = now;
 		}
 	}
 	return 0;

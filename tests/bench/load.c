@@ -77,7 +77,8 @@ static void slot_done(struct iscsi_context *iscsi, int status, void *data, void 
 		stats_add(&load->stats, stats_now() - slot->started);
 	} else {
 		load->stats.errors++;
-		fprintf(stderr, "bench-load: I/O failed: %s\n", iscsi_get_error(iscsi));
+		if (!load->failed)
+			fprintf(stderr, "bench-load: I/O failed: %s\n", iscsi_get_error(iscsi));
 		load->failed = true;
 	}
 	load->total++;
@@ -275,17 +276,25 @@ static void load_hold(struct load *load)
 	load_until(load, stats_now() + (uint64_t)(load->config->hold * 1e9));
 }
 
+static void worker_close(struct load *load, struct worker *worker)
+{
+	if (worker->iscsi) {
+		if (!load->failed)
+			iscsi_logout_sync(worker->iscsi);
+		/* Cancels what is left, before its slots go. */
+		iscsi_destroy_context(worker->iscsi);
+	}
+	for (uint32_t i = 0; worker->slots && i < load->config->depth; i++)
+		free(worker->slots[i].iov.iov_base);
+	free(worker->slots);
+}
+
 static void load_close(struct load *load)
 {
-	for (uint32_t i = 0; i < load->config->connections; i++) {
-		struct iscsi_context *iscsi = load->workers[i].iscsi;
-
-		if (!iscsi)
-			continue;
-		if (!load->failed)
-			iscsi_logout_sync(iscsi);
-		iscsi_destroy_context(iscsi);
-	}
+	load->stopping = true;
+	for (uint32_t i = 0; i < load->config->connections; i++)
+		worker_close(load, &load->workers[i]);
+	free(load);
 }
 
 static int load_run(const struct config *config)
@@ -320,7 +329,7 @@ static int load_run(const struct config *config)
 	}
 	rc = load->failed ? 1 : 0;
 	load_close(load);
-	return rc; /* slots and buffers end with the process */
+	return rc;
 }
 
 static const char usage[] =
