@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A small iSCSI initiator for tests, written from RFC 7143: it builds PDUs
+field by field, so that a test can also build wrong ones. Blocking sockets, one
+connection, no recovery."""
+
+import socket
+import struct
+
+CRC_TABLE = []
+for _byte in range(256):
+    _crc = _byte
+    for _ in range(8):
+        _crc = _crc >> 1 ^ (0x82F63B78 if _crc & 1 else 0)
+    CRC_TABLE.append(_crc)
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = CRC_TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    return struct.pack("<I", crc ^ 0xFFFFFFFF)
+
+
+def pad(data):
+    return data + bytes(-len(data) % 4)
+
+
+def text(pairs):
+    return b"".join(f"{k}={v}".encode() + b"\0" for k, v in pairs)
+
+
+class Closed(Exception):
+    """The target has ended the connection."""
+
+
+class Pdu:
+    def __init__(self, bhs, data):
+        self.bhs, self.data = bhs, data
+        self.opcode = bhs[0] & 0x3F
+        self.flags = bhs[1]
+        self.itt, = struct.unpack(">I", bhs[16:20])
+        self.ttt, self.stat_sn, self.exp_cmd_sn, self.max_cmd_sn = struct.unpack(
+            ">IIII", bhs[20:36])
+
+    def word(self, at):
+        return struct.unpack(">I", self.bhs[at:at + 4])[0]
+
+
+class Initiator:
+    def __init__(self, port, target=None, name="iqn.2026-11.io.pinion:initiator",
+                 address="127.0.0.1", timeout=10, keys=(), isid=1):
+        self.socket = socket.create_connection((address, port), timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.target, self.name, self.isid = target, name, isid
+        self.cmd_sn, self.exp_stat_sn, self.itt = 1, 0, 1
+        self.header_digest = self.data_digest = False
+        self.keys = list(keys)
+        self.answers = {}
+
+    def close(self):
+        self.socket.close()
+
+    # --- bytes ---
+
+    def send_raw(self, data):
+        self.socket.sendall(data)
+
+    def recv_exactly(self, count):
+        data = b""
+        while len(data) < count:
+            piece = self.socket.recv(count - len(data))
+            if not piece:
+                raise Closed()
+            data += piece
+        return data
+
+    def frame(self, bhs, data=b"", header_crc=None, data_crc=None):
+        """Header with the right length, digests as agreed (or as given)."""
+        bhs = bytearray(bhs)
+        bhs[5:8] = len(data).to_bytes(3, "big")
+        out = bytes(bhs)
+        if self.header_digest:
+            out += crc32c(out) if header_crc is None else header_crc
+        if data:
+            padded = pad(data)
+            out += padded
+            if self.data_digest:
+                out += crc32c(padded) if data_crc is None else data_crc
+        return out
+
+    def send(self, bhs, data=b"", **crc):
+        self.send_raw(self.frame(bhs, data, **crc))
+
+    def recv(self):
+        bhs = self.recv_exactly(48)
+        bhs_ahs = bhs + self.recv_exactly(bhs[4] * 4)
+        if self.header_digest and self.recv_exactly(4) != crc32c(bhs_ahs):
+            raise AssertionError("header digest of the target is wrong")
+        length = int.from_bytes(bhs[5:8], "big")
+        padded = self.recv_exactly(length + -length % 4)
+        if length and self.data_digest and self.recv_exactly(4) != crc32c(padded):
+            raise AssertionError("data digest of the target is wrong")
+        pdu = Pdu(bhs, padded[:length])
+        if pdu.opcode not in (0x31, 0x25) or pdu.opcode == 0x25 and pdu.flags & 1:
+            self.exp_stat_sn = pdu.stat_sn + 1 & 0xFFFFFFFF
+        return pdu
+
+    # --- PDUs ---
+
+    def login_bhs(self, flags=0x87, tsih=0, version=(0, 0)):
+        return (bytes([0x43, flags, version[0], version[1], 0, 0, 0, 0])
+                + bytes([0x80, 0, 0, 0, 0, self.isid]) + struct.pack(">H", tsih)
+                + struct.pack(">IHHII", self.itt, 0, 0, self.cmd_sn, self.exp_stat_sn) + bytes(16))
+
+    def login(self):
+        """Straight to full feature phase. Returns the last response."""
+        pairs = [("InitiatorName", self.name)]
+        if self.target:
+            pairs += [("TargetName", self.target), ("SessionType", "Normal")]
+        else:
+            pairs += [("SessionType", "Discovery")]
+        self.send(self.login_bhs(0x81), text(pairs + [("AuthMethod", "None")]))
+        response = self.recv()
+        if response.bhs[36:38] != b"\0\0":
+            return response
+        self.send(self.login_bhs(0x87), text(self.keys))
+        response = self.recv()
+        for pair in response.data.split(b"\0"):
+            if b"=" in pair:
+                key, value = pair.decode().split("=", 1)
+                self.answers[key] = value
+        if response.bhs[36:38] == b"\0\0":
+            self.header_digest = self.answers.get("HeaderDigest") == "CRC32C"
+            self.data_digest = self.answers.get("DataDigest") == "CRC32C"
+        return response
+
+    def command_bhs(self, cdb, flags=0x80, length=0, lun=0, immediate=False):
+        bhs = (bytes([0x41 if immediate else 0x01, flags | 1, 0, 0, 0, 0, 0, 0])
+               + struct.pack(">HHI", lun, 0, 0)
+               + struct.pack(">IIII", self.itt, length, self.cmd_sn, self.exp_stat_sn)
+               + cdb.ljust(16, b"\0"))
+        self.itt += 1
+        if not immediate:
+            self.cmd_sn = self.cmd_sn + 1 & 0xFFFFFFFF
+        return bhs
+
+    def data_out_bhs(self, itt, ttt, data_sn, offset, final, lun=0):
+        return (bytes([0x05, 0x80 if final else 0, 0, 0, 0, 0, 0, 0])
+                + struct.pack(">HHI", lun, 0, 0)
+                + struct.pack(">IIIIIIII", itt, ttt, 0, self.exp_stat_sn, 0, data_sn, offset, 0))
+
+    def nop_bhs(self, itt=None, ttt=0xFFFFFFFF, immediate=True):
+        itt = self.itt if itt is None else itt
+        bhs = (bytes([0x40 if immediate else 0x00, 0x80, 0, 0, 0, 0, 0, 0]) + bytes(8)
+               + struct.pack(">IIII", itt, ttt, self.cmd_sn, self.exp_stat_sn) + bytes(16))
+        self.itt += 1
+        if not immediate:
+            self.cmd_sn = self.cmd_sn + 1 & 0xFFFFFFFF
+        return bhs
+
+    def logout(self):
+        self.send(bytes([0x46, 0x80]) + bytes(14)
+                  + struct.pack(">IIII", self.itt, 0, self.cmd_sn, self.exp_stat_sn) + bytes(16))
+        return self.recv()
+
+    # --- whole commands ---
+
+    def read(self, lba, blocks, block_size=512, lun=0):
+        """READ(16). Returns (status, data)."""
+        length = blocks * block_size
+        cdb = bytes([0x88, 0]) + struct.pack(">QI", lba, blocks) + bytes(2)
+        self.send(self.command_bhs(cdb, 0xC0, length, lun))
+        data = bytearray(length)
+        while True:
+            pdu = self.recv()
+            if pdu.opcode == 0x25:
+                offset = pdu.word(40)
+                data[offset:offset + len(pdu.data)] = pdu.data
+                if pdu.flags & 1:
+                    return pdu.bhs[3], bytes(data)
+            elif pdu.opcode == 0x21:
+                return pdu.bhs[3], bytes(data)
+            elif pdu.opcode != 0x20:
+                raise AssertionError(f"unexpected opcode {pdu.opcode:#x}")
+
+    def write(self, lba, data, block_size=512, lun=0, immediate=0, piece=8192):
+        """WRITE(16), IMMEDIATE bytes with the command, the rest as asked for. Returns the status."""
+        cdb = bytes([0x8A, 0]) + struct.pack(">QI", lba, len(data) // block_size) + bytes(2)
+        bhs = self.command_bhs(cdb, 0xA0, len(data), lun)
+        self.send(bhs, data[:immediate])
+        while True:
+            pdu = self.recv()
+            if pdu.opcode == 0x21:
+                return pdu.bhs[3]
+            if pdu.opcode == 0x31:
+                self.answer_r2t(pdu, data, piece, lun)
+
+    def answer_r2t(self, r2t, data, piece=8192, lun=0):
+        offset, length = r2t.word(40), r2t.word(44)
+        end, sn = offset + length, 0
+        while offset < end:
+            part = data[offset:min(offset + piece, end)]
+            self.send(self.data_out_bhs(r2t.itt, r2t.ttt, sn, offset, offset + len(part) == end,
+                                        lun), part)
+            offset, sn = offset + len(part), sn + 1

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# What the system tests share: a daemon of their own on a free port, with a
+# configuration written for it, ended by its process id. Sourced, not run.
+# The environment gives PINION_BUILD and PINION_SRC (see quickstart).
+
+set -u
+export LC_ALL=C
+
+build=${PINION_BUILD:?PINION_BUILD names the build folder}
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/pinion-test.XXXXXX") || exit 1
+target=iqn.2026-11.io.pinion:test
+daemon_pid=
+daemon_log=$work/piniond.log
+
+fail() {
+	printf 'FAIL: %s\n' "$*" >&2
+	[ -s "$daemon_log" ] && { echo "the daemon's log:"; tail -n 30 "$daemon_log"; } >&2
+	exit 1
+}
+
+# The last line tells why; see quickstart.
+skip() {
+	printf '%s\n' "$*"
+	exit 77
+}
+
+need() { # COMMAND...: skip without them
+	local command
+	for command in "$@"; do
+		command -v "$command" >/dev/null || skip "no $command here"
+	done
+}
+
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Runs a command for at most so many seconds; what hangs is killed.
+bounded() { # SECONDS COMMAND...
+	local seconds=$1
+	shift
+	timeout -k 5 "$seconds" "$@"
+}
+
+wait_for() { # SECONDS COMMAND...
+	local tries=$(($1 * 20))
+	shift
+	while ((tries-- > 0)); do
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+is_listening() {
+	(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
+}
+
+# Writes a configuration with the LUNs given as libconfig groups and starts the
+# daemon on it. Extra top-level settings come from $settings, and $performance.
+daemon_start() { # LUN-GROUP...
+	local luns='' lun
+	for lun in "$@"; do
+		luns+="${luns:+, }{ $lun }"
+	done
+	port=$(free_port)
+	url=iscsi://127.0.0.1:$port/$target
+	cat >"$work/pinion.conf" <<END
+performance: { engine = "${engine:-auto}"; ${performance:-} };
+control: { socket = "$work/control.sock"; };
+portals = ( { address = "127.0.0.1"; port = $port; } );
+${settings:-}
+targets = ( { name = "$target"; luns = ( $luns ); } );
+END
+	"$build/piniond" -f -c "$work/pinion.conf" >>"$daemon_log" 2>&1 &
+	daemon_pid=$!
+	wait_for 30 is_listening || fail "the daemon does not listen"
+}
+
+daemon_is_alive() {
+	[ -n "$daemon_pid" ] && kill -0 "$daemon_pid" 2>/dev/null
+}
+
+# Ends it as an administrator does; it must leave with status 0 within 20 s.
+daemon_stop() {
+	local status=0 tries=400
+	[ -n "$daemon_pid" ] || return 0
+	kill -TERM "$daemon_pid" || fail "the daemon had gone before it was stopped"
+	while daemon_is_alive && ((tries-- > 0)); do
+		sleep 0.05
+	done
+	if daemon_is_alive; then
+		kill -KILL "$daemon_pid"
+		fail "the daemon did not end after SIGTERM"
+	fi
+	wait "$daemon_pid" || status=$?
+	daemon_pid=
+	[ "$status" -eq 0 ] || fail "the daemon ended with status $status"
+}
+
+clean_up() {
+	local pid
+	for pid in $daemon_pid ${children:-}; do
+		kill -KILL "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+	done
+	rm -rf "$work"
+}
+trap clean_up EXIT
