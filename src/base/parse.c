@@ -11,18 +11,6 @@
 #include "base/checked.h"
 #include "base/container.h"
 
-/* The value of a digit; 16 or more for anything else. */
-static unsigned int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (unsigned int)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (unsigned int)(c - 'a') + 10;
-	if (c >= 'A' && c <= 'F')
-		return (unsigned int)(c - 'A') + 10;
-	return 16;
-}
-
 /* Parses the digits at `*position` and moves it behind them. */
 static int parse_digits(const char **position, uint64_t *value)
 {
@@ -36,9 +24,9 @@ static int parse_digits(const char **position, uint64_t *value)
 		p += 2;
 	}
 	first = p;
-	for (; digit_value(*p) < base; p++) {
+	for (; parse_digit_value(*p) < base; p++) {
 		if (!checked_mul_u64(result, base, &result) ||
-		    !checked_add_u64(result, digit_value(*p), &result))
+		    !checked_add_u64(result, parse_digit_value(*p), &result))
 			return -ERANGE;
 	}
 	if (p == first)

@@ -10,6 +10,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The value of a hexadecimal digit, of either case; 16 for anything else. */
+static inline unsigned int parse_digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (unsigned int)(c - '0');
+	if (c >= 'a' && c <= 'f')
+		return (unsigned int)(c - 'a') + 10;
+	if (c >= 'A' && c <= 'F')
+		return (unsigned int)(c - 'A') + 10;
+	return 16;
+}
+
 /*
  * Parses the whole of `text` as an unsigned integer, decimal or "0x" hex, with
  * neither sign nor space. Returns 0, -EINVAL, or -ERANGE above 2^64 - 1.

@@ -6,20 +6,9 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/parse.h"
 
-/* The value of a digit; 16 for anything else. */
-static unsigned int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (unsigned int)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (unsigned int)(c - 'a') + 10;
-	if (c >= 'A' && c <= 'F')
-		return (unsigned int)(c - 'A') + 10;
-	return 16;
-}
-
-/* Whether `value` is `letter` (a lower-case one, or its upper case) behind 0. */
+/* Whether `value` starts with 0 and `letter`, a lower-case one, in either case. */
 static bool has_prefix(const char *value, size_t len, char letter)
 {
 	return len >= 2 && value[0] == '0' && (value[1] | 0x20) == letter;
@@ -45,12 +34,12 @@ int text_parse_number(const char *value, size_t len, uint64_t *number)
 	if (len == 0)
 		return -EINVAL;
 	for (size_t i = 0; i < len; i++) {
-		if (digit_value(value[i]) >= base)
+		if (parse_digit_value(value[i]) >= base)
 			return -EINVAL;
 	}
 	for (size_t i = 0; i < len; i++) {
 		if (!checked_mul_u64(result, base, &result) ||
-		    !checked_add_u64(result, digit_value(value[i]), &result))
+		    !checked_add_u64(result, parse_digit_value(value[i]), &result))
 			return -ERANGE;
 	}
 	*number = result;
@@ -97,14 +86,14 @@ static int parse_hex(const char *digits, size_t len, uint8_t *out, size_t capaci
 	if (len == 0 || len % 2 != 0)
 		return -EINVAL;
 	for (size_t i = 0; i < len; i++) {
-		if (digit_value(digits[i]) >= 16)
+		if (parse_digit_value(digits[i]) >= 16)
 			return -EINVAL;
 	}
 	if (len / 2 > capacity)
 		return -ENOSPC;
 	for (size_t i = 0; i < len / 2; i++)
-		out[i] =
-			(uint8_t)(digit_value(digits[2 * i]) << 4 | digit_value(digits[2 * i + 1]));
+		out[i] = (uint8_t)(parse_digit_value(digits[2 * i]) << 4 |
+				   parse_digit_value(digits[2 * i + 1]));
 	*out_len = len / 2;
 	return 0;
 }

@@ -7,19 +7,7 @@
 #include <cmocka.h>
 
 #include "proto/bhs_control.h"
-
-static struct bhs bhs_from(const uint8_t raw[BHS_LEN])
-{
-	struct bhs bhs;
-
-	memcpy(bhs.raw, raw, BHS_LEN);
-	return bhs;
-}
-
-static void assert_encoded(const struct bhs *bhs, const uint8_t expected[BHS_LEN])
-{
-	assert_memory_equal(bhs->raw, expected, BHS_LEN);
-}
+#include "tests/unit/test_proto_bhs.h"
 
 /* 11.5: ABORT TASK */
 static const uint8_t tmf_request[BHS_LEN] = {
