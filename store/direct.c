@@ -43,7 +43,11 @@ static const char *file_system_name(int fd)
 		{ SQUASHFS_MAGIC, "squashfs" },	    { ISOFS_SUPER_MAGIC, "iso9660" },
 	};
 	struct statfs info;
+	struct stat file;
 
+	/* A device's node lies on devtmpfs, which says nothing about the device. */
+	if (fstat(fd, &file) == 0 && S_ISBLK(file.st_mode))
+		return "the device";
 	if (fstatfs(fd, &info) < 0)
 		return "the file system";
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
