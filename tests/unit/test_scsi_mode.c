@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* scsi/mode.c: MODE SENSE(6) and (10). */
+#include "test_scsi_bed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+static int setup(void **state)
+{
+	struct bed *bed = calloc(1, sizeof(*bed));
+
+	bed_setup(bed, &(struct bed_config){ .volatile_cache = true });
+	bed_clear_attention(bed);
+	*state = bed;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	bed_teardown(*state);
+	free(*state);
+	return 0;
+}
+
+static const uint8_t pages[] = {
+	0x01, 10, 0xc0, 0,    0, 0, 0,    0,  0,    0, 0,    0,  0x02, 14, 0,    0,    0, 0,
+	0,    0,  0,    0,    0, 0, 0,    0,  0,    0, 0x08, 18, 0x04, 0,  0,    0,    0, 0,
+	0,    0,  0,    0,    0, 0, 0,    0,  0,    0, 0,    0,  0x0a, 10, 0x22, 0x10, 0, 0,
+	0,    0,  0xff, 0xff, 0, 0, 0x1c, 10, 0x08, 0, 0,    0,  0,    0,  0,    0,    0, 0,
+};
+/* DPOFUA; one short descriptor: 32768 blocks of 512. */
+static const uint8_t head_6[] = { 83, 0, 0x10, 8, 0, 0, 0x80, 0, 0, 0, 0x02, 0 };
+
+static void test_spc_mode_sense__6_all_pages(void **state)
+{
+	uint8_t expected[sizeof(head_6) + sizeof(pages)];
+	struct bed_cmd cmd;
+
+	memcpy(expected, head_6, sizeof(head_6));
+	memcpy(expected + sizeof(head_6), pages, sizeof(pages));
+	BED_CDB(*state, &cmd, 0x1a, 0, 0x3f, 0, 255, 0);
+	bed_wants(&cmd, 255);
+	bed_expect_data(&cmd, expected, sizeof(expected));
+	/* With all subpages it is the same: there are none. */
+	BED_CDB(*state, &cmd, 0x1a, 0, 0x3f, 0xff, 255, 0);
+	bed_wants(&cmd, 255);
+	bed_expect_data(&cmd, expected, sizeof(expected));
+	/* The length tells of all, however little is sent. */
+	BED_CDB(*state, &cmd, 0x1a, 0, 0x3f, 0, 4, 0);
+	bed_wants(&cmd, 4);
+	bed_expect_data(&cmd, expected, 4);
+	assert_int_equal(cmd.cmd.transfer_length, 4);
+}
+
+static void test_spc_mode_sense__6_one_page_without_descriptor(void **state)
+{
+	static const uint8_t expected[] = { 15, 0, 0x10, 0, 0x0a, 10,   0x22, 0x10,
+					    0,  0, 0,    0, 0xff, 0xff, 0,    0 };
+	struct bed_cmd cmd;
+
+	BED_CDB(*state, &cmd, 0x1a, 0x08, 0x0a, 0, 255, 0);
+	bed_wants(&cmd, 255);
+	bed_expect_data(&cmd, expected, sizeof(expected));
+	/* Default values are the current ones. */
+	BED_CDB(*state, &cmd, 0x1a, 0x08, 0x8a, 0, 255, 0);
+	bed_wants(&cmd, 255);
+	bed_expect_data(&cmd, expected, sizeof(expected));
+}
+
+static void test_spc_mode_sense__changeable_is_nothing(void **state)
+{
+	static const uint8_t expected[] = { 23, 0, 0x10, 0, 0x08, 18, 0, 0, 0, 0, 0, 0,
+					    0,  0, 0,    0, 0,    0,  0, 0, 0, 0, 0, 0 };
+	struct bed_cmd cmd;
+
+	BED_CDB(*state, &cmd, 0x1a, 0x08, 0x48, 0, 255, 0);
+	bed_wants(&cmd, 255);
+	bed_expect_data(&cmd, expected, sizeof(expected));
+}
+
+static void test_spc_mode_sense__10_long_lba(void **state)
+{
+	static const uint8_t expected[] = { 0,    34, 0,    0x10, 1, 0, 0, 16, 0, 0, 0, 0,
+					    0,    0,  0x80, 0,    0, 0, 0, 0,  0, 0, 2, 0,
+					    0x1c, 10, 0x08, 0,    0, 0, 0, 0,  0, 0, 0, 0 };
+	struct bed_cmd cmd;
+
+	BED_CDB(*state, &cmd, 0x5a, 0x10, 0x1c, 0, 0, 0, 0, 1, 0, 0);
+	bed_wants(&cmd, 256);
+	bed_expect_data(&cmd, expected, sizeof(expected));
+}
+
+static void test_spc_mode_sense__10_short(void **state)
+{
+	static const uint8_t expected[] = { 0, 26, 0,    0x10, 0,    0, 0, 8, 0, 0, 0x80, 0, 0, 0,
+					    2, 0,  0x1c, 10,   0x08, 0, 0, 0, 0, 0, 0,    0, 0, 0 };
+	struct bed_cmd cmd;
+
+	BED_CDB(*state, &cmd, 0x5a, 0, 0x1c, 0, 0, 0, 0, 1, 0, 0);
+	bed_wants(&cmd, 256);
+	bed_expect_data(&cmd, expected, sizeof(expected));
+}
+
+static void test_spc_mode_sense__refusals(void **state)
+{
+	struct bed_cmd cmd;
+
+	/* Saved values. */
+	BED_CDB(*state, &cmd, 0x1a, 0, 0xff, 0, 255, 0);
+	bed_wants(&cmd, 255);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x3900);
+	/* A page that is not there. */
+	BED_CDB(*state, &cmd, 0x1a, 0, 0x19, 0, 255, 0);
+	bed_wants(&cmd, 255);
+	BED_RUN_FIELD(&cmd, 2, 5);
+	/* A subpage that is not there. */
+	BED_CDB(*state, &cmd, 0x1a, 0, 0x0a, 1, 255, 0);
+	bed_wants(&cmd, 255);
+	BED_RUN_FIELD(&cmd, 3, 7);
+	/* LLBAA only in the longer CDB. */
+	BED_CDB(*state, &cmd, 0x1a, 0x10, 0x3f, 0, 255, 0);
+	bed_wants(&cmd, 255);
+	BED_RUN_FIELD(&cmd, 1, 7);
+	/* MODE SELECT is not there yet. */
+	BED_CDB(*state, &cmd, 0x15, 0x10, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_field(&cmd, 0x2000, 0, -1);
+}
+
+static void test_spc_mode_sense__write_protect_and_cache(void **state)
+{
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ .lu = { .read_only = true } });
+	bed_clear_attention(&bed);
+	BED_CDB(&bed, &cmd, 0x1a, 0x08, 0x08, 0, 255, 0);
+	bed_wants(&cmd, 255);
+	assert_int_equal(bed_get(&cmd), 0x00);
+	assert_int_equal(cmd.in[2], 0x90);
+	assert_int_equal(cmd.in[6], 0x00);
+	bed_release(&cmd);
+	bed_teardown(&bed);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_spc_mode_sense__6_all_pages),
+		TEST(test_spc_mode_sense__6_one_page_without_descriptor),
+		TEST(test_spc_mode_sense__changeable_is_nothing),
+		TEST(test_spc_mode_sense__10_long_lba),
+		TEST(test_spc_mode_sense__10_short),
+		TEST(test_spc_mode_sense__refusals),
+		cmocka_unit_test(test_spc_mode_sense__write_protect_and_cache),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

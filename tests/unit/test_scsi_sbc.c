@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* scsi/sbc.c: capacity, cache, start and stop. */
+#include "test_scsi_bed.h"
+
+#include <errno.h>
+
+#include "base/bytes.h"
+
+static void test_sbc_read_capacity_10__bytes(void **state)
+{
+	static const uint8_t expected[8] = { 0, 0, 0x7f, 0xff, 0, 0, 0x02, 0 };
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	bed_clear_attention(&bed);
+	BED_CDB(&bed, &cmd, 0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	bed_wants(&cmd, 8);
+	bed_expect_data(&cmd, expected, 8);
+	/* The LBA and PMI are of no use any more. */
+	BED_CDB(&bed, &cmd, 0x25, 0, 0, 0, 0, 1, 0, 0, 0, 0);
+	BED_RUN_FIELD(&cmd, 5, 7);
+	bed_teardown(&bed);
+}
+
+static void test_sbc_read_capacity_16__bytes(void **state)
+{
+	static const uint8_t expected[32] = { 0, 0, 0, 0, 0, 0, 0x7f, 0xff, 0, 0, 0x02, 0, 0, 3 };
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	/* Physical blocks of 4096: exponent 3. */
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	bed_clear_attention(&bed);
+	BED_CDB(&bed, &cmd, 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0);
+	bed_wants(&cmd, 32);
+	bed_expect_data(&cmd, expected, 32);
+	for (uint8_t i = 0; i < 32; i++) {
+		BED_CDB(&bed, &cmd, 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, i, 0, 0);
+		bed_wants(&cmd, 32);
+		bed_expect_data(&cmd, expected, i);
+	}
+	bed_teardown(&bed);
+}
+
+static void test_sbc_read_capacity__4096(void **state)
+{
+	static const uint8_t expected[32] = { 0, 0, 0, 0, 0, 0, 0x0f, 0xff, 0, 0, 0x10, 0, 0, 0 };
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ .block_size = 4096 });
+	bed_clear_attention(&bed);
+	BED_CDB(&bed, &cmd, 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0);
+	bed_wants(&cmd, 32);
+	bed_expect_data(&cmd, expected, 32);
+	bed_teardown(&bed);
+}
+
+static void test_sbc_synchronize_cache__flushes(void **state)
+{
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	bed_clear_attention(&bed);
+	BED_CDB(&bed, &cmd, 0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	BED_CDB(&bed, &cmd, 0x35, 0x02, 0, 0, 0, 8, 0, 0, 8, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	BED_CDB(&bed, &cmd, 0x91, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	assert_int_equal(bed.store.count[STORE_FLUSH], 3);
+	BED_CDB(&bed, &cmd, 0x91, 0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 1, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x2100);
+	bed_teardown(&bed);
+}
+
+static void test_sbc_synchronize_cache__status_after_the_flush(void **state)
+{
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	bed_clear_attention(&bed);
+	bed.store.hold = true;
+	BED_CDB(&bed, &cmd, 0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	bed_start(&cmd);
+	bed_turns(&bed, 3);
+	assert_int_equal(cmd.completions, 0);
+	bed_store_finish(&bed, -EIO);
+	bed_wait(&cmd);
+	bed_expect_sense(&cmd, 0x03, 0x0c00);
+	bed_release(&cmd);
+	bed_teardown(&bed);
+}
+
+static void test_sbc_start_stop_unit__fixed(void **state)
+{
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	bed_clear_attention(&bed);
+	BED_CDB(&bed, &cmd, 0x1b, 0, 0, 0, 0x01, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	assert_int_equal(bed.store.count[STORE_FLUSH], 0);
+	BED_CDB(&bed, &cmd, 0x1b, 0, 0, 0, 0x04, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	assert_int_equal(bed.store.count[STORE_FLUSH], 0);
+	/* Stop: everything is made safe, and the disk stays ready. */
+	BED_CDB(&bed, &cmd, 0x1b, 0, 0, 0, 0x00, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	assert_int_equal(bed.store.count[STORE_FLUSH], 1);
+	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	/* Eject. */
+	BED_CDB(&bed, &cmd, 0x1b, 0, 0, 0, 0x02, 0);
+	BED_RUN_FIELD(&cmd, 4, 1);
+	bed_teardown(&bed);
+}
+
+static void test_sbc_prevent_allow__removable_only(void **state)
+{
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	bed_clear_attention(&bed);
+	BED_CDB(&bed, &cmd, 0x1e, 0, 0, 0, 1, 0);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_field(&cmd, 0x2000, 0, -1);
+	bed_teardown(&bed);
+	bed_setup(&bed, &(struct bed_config){ .lu = { .removable = true } });
+	bed_clear_attention(&bed);
+	BED_CDB(&bed, &cmd, 0x1e, 0, 0, 0, 1, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	bed_teardown(&bed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sbc_read_capacity_10__bytes),
+		cmocka_unit_test(test_sbc_read_capacity_16__bytes),
+		cmocka_unit_test(test_sbc_read_capacity__4096),
+		cmocka_unit_test(test_sbc_synchronize_cache__flushes),
+		cmocka_unit_test(test_sbc_synchronize_cache__status_after_the_flush),
+		cmocka_unit_test(test_sbc_start_stop_unit__fixed),
+		cmocka_unit_test(test_sbc_prevent_allow__removable_only),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
