@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration as plain data: what an administrator asked for, checked as
+ * far as that can be without this machine's devices, sockets or CPUs. Knows
+ * nothing of the file's syntax; config.c does.
+ */
+#ifndef PINION_DAEMON_CONFIG_H
+#define PINION_DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "iscsi/iscsi.h"
+#include "scsi/scsi.h"
+#include "store/store.h"
+#include "sys/memory.h"
+#include "sys/reactor.h"
+
+#define CONFIG_PATH_DEFAULT "/etc/pinion/pinion.conf"
+#define CONFIG_PORT_DEFAULT 3260
+
+/* Where something stands in the file, for messages that come later. */
+struct config_place {
+	unsigned line; /* 0: nowhere, it is a default */
+};
+
+struct config_performance {
+	char *cores; /* a CPU list, or "all" */
+	enum engine_kind engine;
+	int busy_poll_us;
+	uint32_t numa_buffers;
+	uint32_t numa_buffer_size; /* bytes */
+	enum memory_mode huge_pages;
+	enum memory_mode lock_memory;
+};
+
+struct config_control {
+	char *socket; /* "": none */
+	bool is_default;
+};
+
+struct config_portal {
+	struct config_place place;
+	char *address; /* numeric */
+	uint16_t port;
+	uint16_t group;
+	bool optional; /* of the built-in default: no error where this family is missing */
+};
+
+/* A store of a LUN: the lowest holds the bytes, the others stand on it. */
+struct config_store {
+	struct config_place place;
+	const struct store_ops *ops;
+	struct store_argument *arguments; /* names are the table's, values allocated */
+	unsigned argument_count;
+};
+
+struct config_lun {
+	struct config_place place;
+	uint32_t lun;
+	struct config_store *stores; /* from the bottom up, at least one */
+	unsigned store_count;
+	uint32_t block_size;
+	uint32_t physical_block_size; /* 0: the store's */
+	bool read_only;
+	bool removable;
+	bool thin;
+	uint16_t rotation_rate;
+	char *vendor; /* these four: NULL is the default */
+	char *product;
+	char *revision;
+	char *serial;
+	char *naa_text;
+	uint8_t naa[16];
+	uint8_t naa_length; /* 0: made from the store's identity or the name */
+};
+
+struct config_target {
+	struct config_place place;
+	char *name; /* normal form */
+	char *alias; /* or NULL */
+	struct config_lun *luns;
+	unsigned lun_count;
+};
+
+struct config {
+	char *source; /* the file's name, for messages */
+	struct config_place performance_place; /* of cores, which is checked late */
+	struct config_performance performance;
+	enum log_level log_level;
+	struct config_control control;
+	struct config_place iscsi_place;
+	struct iscsi_node_config iscsi; /* without the reactors */
+	unsigned shutdown_grace_s;
+	struct config_portal *portals;
+	unsigned portal_count;
+	struct config_target *targets;
+	unsigned target_count;
+};
+
+/*
+ * Reads FILE. 0 and *out, which the caller gives to config_free, or a negative
+ * errno with one line, file and line number included, in ERROR.
+ */
+int config_load_file(const char *file, struct config **out, char *error, size_t error_size);
+
+/* The same for a configuration in memory, called NAME in messages. */
+int config_load_text(const char *name, const char *text, struct config **out, char *error,
+		     size_t error_size);
+
+/*
+ * The configuration that needs no file: one RAM disk of SIZE, as LUN 0 of
+ * iqn.2026-11.io.pinion:ram on LISTEN ("127.0.0.1:3260", "[::1]:3260"; NULL: the
+ * former) and the control socket at CONTROL (NULL: the default place).
+ */
+int config_load_ram(const char *size, const char *listen, const char *control,
+		    struct config **out, char *error, size_t error_size);
+
+void config_free(struct config *config);
+
+/* Lists every setting with its default and its help. 0 or -ENOMEM. */
+int config_print_settings(FILE *out);
+
+#endif

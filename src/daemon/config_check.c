@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configuration's second reading; see config_check.h. Nothing here is a file's syntax. */
+#include "daemon/config_check.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/checked.h"
+#include "base/parse.h"
+#include "daemon/config.h"
+
+struct check {
+	struct config *config;
+	unsigned *line;
+	char *error;
+	size_t error_size;
+};
+
+static int fail(struct check *check, unsigned line, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Always -EINVAL. */
+static int fail(struct check *check, unsigned line, const char *format, ...)
+{
+	va_list arguments;
+
+	*check->line = line;
+	va_start(arguments, format);
+	vsnprintf(check->error, check->error_size, format, arguments);
+	va_end(arguments);
+	return -EINVAL;
+}
+
+static int fail_memory(struct check *check)
+{
+	fail(check, 0, "out of memory");
+	return -ENOMEM;
+}
+
+/* --- portals --------------------------------------------------------------------- */
+
+/* The socket address that TEXT, numeric, and PORT mean. */
+static int resolve(const char *text, uint16_t port, struct sockaddr_storage *address)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct addrinfo *found;
+	char service[8];
+
+	snprintf(service, sizeof(service), "%u", port);
+	if (getaddrinfo(text, service, &hints, &found) != 0)
+		return -EINVAL;
+	memset(address, 0, sizeof(*address));
+	memcpy(address, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	return 0;
+}
+
+static int check_portal(struct check *check, unsigned index)
+{
+	const struct config_portal *portals = check->config->portals;
+	const struct config_portal *portal = &portals[index];
+	struct sockaddr_storage address;
+	struct sockaddr_storage other;
+
+	if (resolve(portal->address, portal->port, &address) != 0)
+		return fail(check, portal->place.line, "\"%s\" is no numeric IPv4 or IPv6 address",
+			    portal->address);
+	for (unsigned i = 0; i < index && portal->port != 0; i++) {
+		if (resolve(portals[i].address, portals[i].port, &other) != 0 ||
+		    memcmp(&address, &other, sizeof(address)) != 0)
+			continue;
+		return fail(check, portal->place.line,
+			    "portal %s port %u is there twice (first in line %u)", portal->address,
+			    portal->port, portals[i].place.line);
+	}
+	return 0;
+}
+
+/* All addresses of both families; a machine without IPv6 goes without. */
+static int add_default_portals(struct check *check)
+{
+	struct config *config = check->config;
+
+	config->portals = calloc(2, sizeof(*config->portals));
+	if (config->portals == NULL)
+		return fail_memory(check);
+	config->portal_count = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		config->portals[i] = (struct config_portal){
+			.address = strdup(i == 0 ? "0.0.0.0" : "::"),
+			.port = CONFIG_PORT_DEFAULT,
+			.group = 1,
+			.optional = i != 0,
+		};
+		if (config->portals[i].address == NULL)
+			return fail_memory(check);
+	}
+	return 0;
+}
+
+static int check_portals(struct check *check)
+{
+	int rc = 0;
+
+	if (check->config->portals == NULL)
+		rc = add_default_portals(check);
+	for (unsigned i = 0; rc == 0 && i < check->config->portal_count; i++)
+		rc = check_portal(check, i);
+	return rc;
+}
+
+/* --- LUNs -------------------------------------------------------------------------- */
+
+/* Reads the hexadecimal digits of TEXT ("0x6...", "naa.6..." or plain) into LUN. */
+static int parse_naa(const char *text, struct config_lun *lun)
+{
+	char byte[5] = "0x";
+	uint64_t value;
+	size_t digits;
+
+	if (strncmp(text, "0x", 2) == 0)
+		text += 2;
+	else if (strncmp(text, "naa.", 4) == 0)
+		text += 4;
+	digits = strlen(text);
+	/* NAA 6 is 16 bytes long, the others 8 (SPC-4 section 7.8.6.6). */
+	if (digits != (text[0] == '6' ? 32U : 16U) || strchr("2356", text[0]) == NULL)
+		return -EINVAL;
+	for (size_t i = 0; i < digits / 2; i++) {
+		memcpy(byte + 2, text + 2 * i, 2);
+		if (parse_u64(byte, &value) != 0)
+			return -EINVAL;
+		lun->naa[i] = (uint8_t)value;
+	}
+	lun->naa_length = (uint8_t)(digits / 2);
+	return 0;
+}
+
+/* T10 fields hold printable ASCII (SPC-4 section 4.3.1). */
+static bool is_ascii(const char *text)
+{
+	if (text == NULL)
+		return true;
+	for (; *text != '\0'; text++) {
+		if (*text < 0x20 || *text > 0x7e)
+			return false;
+	}
+	return true;
+}
+
+static int check_lun(struct check *check, const struct config_target *target, unsigned index)
+{
+	struct config_lun *lun = &target->luns[index];
+	unsigned line = lun->place.line;
+
+	for (unsigned i = 0; i < index; i++) {
+		if (target->luns[i].lun == lun->lun)
+			return fail(check, line, "LUN %u of %s is there twice (first in line %u)",
+				    lun->lun, target->name, target->luns[i].place.line);
+	}
+	if (lun->block_size != 512 && lun->block_size != 4096)
+		return fail(check, line, "\"block-size\" in LUN %u of %s must be 512 or 4096",
+			    lun->lun, target->name);
+	if (lun->physical_block_size != 0 && (!is_power_of_two(lun->physical_block_size) ||
+					      lun->physical_block_size < lun->block_size))
+		return fail(check, line,
+			    "\"physical-block-size\" in LUN %u of %s must be a power of two and not "
+			    "below block-size",
+			    lun->lun, target->name);
+	if (lun->naa_text != NULL && parse_naa(lun->naa_text, lun) != 0)
+		return fail(check, line,
+			    "\"naa\" in LUN %u of %s must be 32 hexadecimal digits that begin with "
+			    "6, or 16 that begin with 2, 3 or 5",
+			    lun->lun, target->name);
+	if (!is_ascii(lun->vendor) || !is_ascii(lun->product) || !is_ascii(lun->revision) ||
+	    !is_ascii(lun->serial))
+		return fail(check, line,
+			    "vendor, product, revision and serial in LUN %u of %s must be "
+			    "printable ASCII",
+			    lun->lun, target->name);
+	return 0;
+}
+
+/* An identifier that two LUs share makes multipath take them for one disk. */
+static int check_identifiers(struct check *check, const struct config_lun *lun,
+			     const struct config_lun *other)
+{
+	if (lun == other || lun->naa_length == 0 || lun->naa_length != other->naa_length ||
+	    memcmp(lun->naa, other->naa, lun->naa_length) != 0)
+		return 0;
+	return fail(check, lun->place.line, "the naa of line %u is there twice (first in line %u)",
+		    lun->place.line, other->place.line);
+}
+
+static int check_unique_identifiers(struct check *check, unsigned target_index,
+				    const struct config_lun *lun)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i <= target_index; i++) {
+		const struct config_target *target = &check->config->targets[i];
+
+		for (unsigned j = 0; j < target->lun_count; j++) {
+			if (&target->luns[j] == lun)
+				return 0;
+			rc = check_identifiers(check, lun, &target->luns[j]);
+			if (rc != 0)
+				return rc;
+		}
+	}
+	return rc;
+}
+
+/* --- targets ----------------------------------------------------------------------- */
+
+static int normalize_name(struct check *check, struct config_target *target)
+{
+	char normal[NAME_LEN_MAX + 1];
+	char *copy;
+
+	if (iscsi_target_name(target->name, normal) != 0)
+		return fail(check, target->place.line,
+			    "\"%s\" is no iSCSI name (iqn.YYYY-MM.reversed.domain:any, eui. or naa. "
+			    "and hexadecimal digits)",
+			    target->name);
+	copy = strdup(normal);
+	if (copy == NULL)
+		return fail_memory(check);
+	free(target->name);
+	target->name = copy;
+	return 0;
+}
+
+static int check_target(struct check *check, unsigned index)
+{
+	struct config_target *targets = check->config->targets;
+	struct config_target *target = &targets[index];
+	int rc = normalize_name(check, target);
+
+	if (rc != 0)
+		return rc;
+	for (unsigned i = 0; i < index; i++) {
+		if (strcmp(targets[i].name, target->name) == 0)
+			return fail(check, target->place.line,
+				    "target %s is there twice (first in line %u)", target->name,
+				    targets[i].place.line);
+	}
+	for (unsigned i = 0; rc == 0 && i < target->lun_count; i++) {
+		rc = check_lun(check, target, i);
+		if (rc == 0)
+			rc = check_unique_identifiers(check, index, &target->luns[i]);
+	}
+	return rc;
+}
+
+/* --- all --------------------------------------------------------------------------- */
+
+static int check_scalars(struct check *check)
+{
+	const struct config *config = check->config;
+	cpu_set_t cpus;
+
+	if (strcmp(config->performance.cores, "all") != 0 &&
+	    parse_cpu_list(config->performance.cores, &cpus) != 0)
+		return fail(check, config->performance_place.line,
+			    "\"cores\" in performance must be \"all\" or a list as \"0-3,6\", not "
+			    "\"%s\"",
+			    config->performance.cores);
+	if (config->iscsi.max_burst_length != 0 &&
+	    config->iscsi.first_burst_length > config->iscsi.max_burst_length)
+		return fail(check, config->iscsi_place.line,
+			    "\"first-burst-length\" in iscsi must not be above max-burst-length "
+			    "(%u)",
+			    config->iscsi.max_burst_length);
+	return 0;
+}
+
+int config_check(struct config *config, unsigned *line, char *error, size_t error_size)
+{
+	struct check check = { config, line, error, error_size };
+	int rc = check_scalars(&check);
+
+	if (rc == 0)
+		rc = check_portals(&check);
+	for (unsigned i = 0; rc == 0 && i < config->target_count; i++)
+		rc = check_target(&check, i);
+	return rc;
+}
+
+/* --- freeing what config.c has made -------------------------------------------------- */
+
+static void free_store(struct config_store *store)
+{
+	for (unsigned i = 0; i < store->argument_count; i++)
+		free((char *)(uintptr_t)store->arguments[i].value);
+	free(store->arguments);
+}
+
+static void free_lun(struct config_lun *lun)
+{
+	for (unsigned i = 0; i < lun->store_count; i++)
+		free_store(&lun->stores[i]);
+	free(lun->stores);
+	free(lun->vendor);
+	free(lun->product);
+	free(lun->revision);
+	free(lun->serial);
+	free(lun->naa_text);
+}
+
+void config_free(struct config *config)
+{
+	if (config == NULL)
+		return;
+	for (unsigned i = 0; i < config->target_count; i++) {
+		struct config_target *target = &config->targets[i];
+
+		for (unsigned j = 0; j < target->lun_count; j++)
+			free_lun(&target->luns[j]);
+		free(target->luns);
+		free(target->name);
+		free(target->alias);
+	}
+	free(config->targets);
+	for (unsigned i = 0; i < config->portal_count; i++)
+		free(config->portals[i].address);
+	free(config->portals);
+	free(config->performance.cores);
+	free(config->control.socket);
+	free(config->source);
+	free(config);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every setting of the configuration file, with its range and its help, and the
+ * defaults. A new setting is a row here and a field in config.h.
+ */
+#include "daemon/config_tables.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/control_protocol.h"
+
+#define DIGEST_CHOICES "auto|required|off" /* enum iscsi_digest_policy */
+
+#define PERFORMANCE(field) SETTING_FIELD(config_performance, field)
+
+static const struct setting performance_settings[] = {
+	{ "cores", SETTING_STRING, PERFORMANCE(cores), 1, 1024,
+	  .help = "CPUs to run on, one reactor each: \"0-3,6\", or \"all\" that are allowed" },
+	{ "engine", SETTING_CHOICE, PERFORMANCE(engine), .choices = "auto|uring|epoll",
+	  .help = "how I/O is done: io_uring, or epoll and worker threads" },
+	{ "busy-poll-us", SETTING_INTEGER, PERFORMANCE(busy_poll_us), -1, 1000000,
+	  .help = "microseconds to spin before sleeping; 0: never, -1: as long as it pays" },
+	{ "numa-buffers", SETTING_INTEGER, PERFORMANCE(numa_buffers), 1, 1048576,
+	  .help = "most buffers of each NUMA node; trimmed to the machine" },
+	{ "numa-buffer-size", SETTING_SIZE, PERFORMANCE(numa_buffer_size), 4096, 1 << 30,
+	  .help = "size of each of them" },
+	{ "huge-pages", SETTING_CHOICE, PERFORMANCE(huge_pages), .choices = "auto|on|off",
+	  .help = "huge pages for data memory; \"on\": fail where there are none" },
+	{ "lock-memory", SETTING_CHOICE, PERFORMANCE(lock_memory), .choices = "auto|on|off",
+	  .help = "lock data memory; \"on\": fail where that is not permitted" },
+	{ .name = NULL },
+};
+
+static const struct setting log_settings[] = {
+	{ "level", SETTING_CHOICE, .offset = 0, .width = sizeof(enum log_level),
+	  .choices = "error|warning|info|debug", .help = "least important lines that are logged" },
+	{ .name = NULL },
+};
+
+static const struct setting control_settings[] = {
+	{ "socket", SETTING_STRING, SETTING_FIELD(config_control, socket), 0, 107,
+	  .help = "where pinionctl finds the daemon; \"\": no control socket" },
+	{ .name = NULL },
+};
+
+/* A segment's length on the wire is 24 bits (RFC 7143 section 11.2.1.6). */
+#define WIRE_MAX 16777215
+
+#define ISCSI(field) SETTING_FIELD(iscsi_node_config, field)
+
+static const struct setting iscsi_settings[] = {
+	{ "max-connections", SETTING_INTEGER, ISCSI(max_connections), 1, 65536,
+	  .help = "most connections, logged in or not" },
+	{ "max-login-connections", SETTING_INTEGER, ISCSI(max_login_connections), 1, 65536,
+	  .help = "most of them that have not logged in yet" },
+	{ "login-timeout", SETTING_INTEGER, ISCSI(login_timeout_s), 1, 600,
+	  .help = "seconds in which a login must end" },
+	{ "nop-interval", SETTING_INTEGER, ISCSI(nop_interval_s), 0, 3600,
+	  .help = "seconds after which a silent initiator is pinged; 0: never" },
+	{ "nop-timeout", SETTING_INTEGER, ISCSI(nop_timeout_s), 1, 3600,
+	  .help = "seconds that it has to answer" },
+	{ "queue-depth", SETTING_INTEGER, ISCSI(queue_depth), 1, 1024,
+	  .help = "commands that a session may have outstanding" },
+	{ "header-digest", SETTING_CHOICE, ISCSI(header_digest), .choices = DIGEST_CHOICES,
+	  .help = "CRC32C of headers; \"auto\": as the initiator prefers" },
+	{ "data-digest", SETTING_CHOICE, ISCSI(data_digest), .choices = DIGEST_CHOICES,
+	  .help = "CRC32C of data; \"auto\": as the initiator prefers" },
+	{ "max-recv-data-segment-length", SETTING_SIZE, ISCSI(max_recv_data_segment_length), 512,
+	  WIRE_MAX, .help = "MaxRecvDataSegmentLength that is declared" },
+	{ "max-burst-length", SETTING_SIZE, ISCSI(max_burst_length), 512, WIRE_MAX,
+	  .help = "most that MaxBurstLength is negotiated to" },
+	{ "first-burst-length", SETTING_SIZE, ISCSI(first_burst_length), 512, WIRE_MAX,
+	  .help = "most that FirstBurstLength is negotiated to; not above max-burst-length" },
+	{ "initial-r2t", SETTING_BOOL, ISCSI(initial_r2t),
+	  .help = "demand InitialR2T=Yes: no unsolicited data but immediate data" },
+	{ "immediate-data", SETTING_BOOL, ISCSI(immediate_data),
+	  .help = "allow ImmediateData=Yes" },
+	{ "max-outstanding-r2t", SETTING_INTEGER, ISCSI(max_outstanding_r2t), 1, 65535,
+	  .help = "most that MaxOutstandingR2T is negotiated to" },
+	{ "default-time2wait", SETTING_INTEGER, ISCSI(default_time2wait), 0, 3600,
+	  .help = "DefaultTime2Wait, seconds" },
+	{ "default-time2retain", SETTING_INTEGER, ISCSI(default_time2retain), 0, 3600,
+	  .help = "DefaultTime2Retain, seconds" },
+	{ .name = NULL },
+};
+
+static const struct setting shutdown_settings[] = {
+	{ "grace", SETTING_INTEGER, .offset = 0, .width = sizeof(unsigned), 0, 600,
+	  .help = "seconds that sessions have to end when the daemon stops" },
+	{ .name = NULL },
+};
+
+const struct config_group config_groups[] = {
+	{ "performance", performance_settings, offsetof(struct config, performance),
+	  "cores, memory and waiting" },
+	{ "log", log_settings, offsetof(struct config, log_level), "the log" },
+	{ "control", control_settings, offsetof(struct config, control), "pinionctl's socket" },
+	{ "iscsi", iscsi_settings, offsetof(struct config, iscsi), "what holds for all sessions" },
+	{ "shutdown", shutdown_settings, offsetof(struct config, shutdown_grace_s),
+	  "how the daemon stops" },
+	{ .name = NULL },
+};
+
+const struct setting config_portal_settings[] = {
+	{ "address", SETTING_STRING, SETTING_FIELD(config_portal, address), 1, 63, .required = true,
+	  .help = "numeric IPv4 or IPv6 address; \"0.0.0.0\" and \"::\" are all of each" },
+	{ "port", SETTING_INTEGER, SETTING_FIELD(config_portal, port), 0, 65535,
+	  .help = "TCP port; 0: any that is free" },
+	{ "group", SETTING_INTEGER, SETTING_FIELD(config_portal, group), 1, 65535,
+	  .help = "portal group tag" },
+	{ .name = NULL },
+};
+
+const struct setting config_target_settings[] = {
+	{ "name", SETTING_STRING, SETTING_FIELD(config_target, name), 1, NAME_LEN_MAX,
+	  .required = true, .help = "iSCSI name: iqn.2026-11.org.example:disk, eui. or naa." },
+	{ "alias", SETTING_STRING, SETTING_FIELD(config_target, alias), 1, 255,
+	  .help = "TargetAlias: a name for people" },
+	{ .name = NULL },
+};
+
+#define LUN(field) SETTING_FIELD(config_lun, field)
+
+const struct setting config_lun_settings[] = {
+	{ "lun", SETTING_INTEGER, LUN(lun), 0, SCSI_LUNS_MAX - 1, .required = true,
+	  .help = "logical unit number" },
+	{ "block-size", SETTING_INTEGER, LUN(block_size), 512, 4096,
+	  .help = "logical block, bytes: 512 or 4096" },
+	{ "physical-block-size", SETTING_INTEGER, LUN(physical_block_size), 0, 1 << 20,
+	  .help = "bytes, a power of two; 0: the store's" },
+	{ "read-only", SETTING_BOOL, LUN(read_only), .help = "refuse writes" },
+	{ "removable", SETTING_BOOL, LUN(removable), .help = "report a removable medium" },
+	{ "thin", SETTING_BOOL, LUN(thin), .help = "report thin provisioning" },
+	{ "rotation-rate", SETTING_INTEGER, LUN(rotation_rate), 0, 65534,
+	  .help = "revolutions a minute; 1: solid state, 0: not reported" },
+	{ "vendor", SETTING_STRING, LUN(vendor), 1, 8, .help = "T10 vendor identification" },
+	{ "product", SETTING_STRING, LUN(product), 1, 16, .help = "product identification" },
+	{ "revision", SETTING_STRING, LUN(revision), 1, 4, .help = "product revision" },
+	{ "serial", SETTING_STRING, LUN(serial), 1, 36,
+	  .help = "unit serial number; default: made from the identity" },
+	{ "naa", SETTING_STRING, LUN(naa_text), 16, 36,
+	  .help = "NAA identifier, 16 or 32 hexadecimal digits; default: made from the store's "
+		  "identity, or from target name and LUN" },
+	{ .name = NULL },
+};
+
+void config_portal_set_defaults(struct config_portal *portal)
+{
+	*portal = (struct config_portal){ .port = CONFIG_PORT_DEFAULT, .group = 1 };
+}
+
+void config_lun_set_defaults(struct config_lun *lun)
+{
+	*lun = (struct config_lun){ .block_size = 512 };
+}
+
+int config_set_defaults(struct config *config)
+{
+	config->performance = (struct config_performance){
+		.cores = strdup("all"),
+		.engine = ENGINE_AUTO,
+		.busy_poll_us = BUSY_POLL_ADAPTIVE,
+		.numa_buffers = 1024,
+		.numa_buffer_size = 262144,
+		.huge_pages = MEMORY_AUTO,
+		.lock_memory = MEMORY_AUTO,
+	};
+	config->log_level = LOG_LEVEL_INFO;
+	config->control.socket = strdup(CONTROL_SOCKET_DEFAULT);
+	config->control.is_default = true;
+	config->shutdown_grace_s = 5;
+	iscsi_node_config_init(&config->iscsi);
+	return config->performance.cores != NULL && config->control.socket != NULL ? 0 : -ENOMEM;
+}
+
+/* --- the list for people --------------------------------------------------------- */
+
+/* BASE: a structure that holds the defaults, or NULL where there are none. */
+static void print_table(FILE *out, const struct setting *table, const void *base,
+			const char *indent)
+{
+	char value[160];
+
+	for (const struct setting *row = table; row->name != NULL; row++) {
+		value[0] = '\0';
+		if (base != NULL && !row->required)
+			setting_format(row, base, value, sizeof(value));
+		if (strcmp(value, "\"\"") == 0)
+			value[0] = '\0';
+		fprintf(out, "%s%s%s%s;  # %s\n", indent, row->name, value[0] != '\0' ? " = " : "",
+			value, row->help);
+	}
+}
+
+static void print_stores(FILE *out)
+{
+	for (const struct store_ops *const *kind = store_kinds; *kind != NULL; kind++) {
+		fprintf(out, "      # store = \"%s\": %s%s\n", (*kind)->name, (*kind)->help,
+			(*kind)->stacks ? " (in " CONFIG_FILTERS ")" : "");
+		for (const struct store_setting *row = (*kind)->settings;
+		     row != NULL && row->name != NULL; row++)
+			fprintf(out, "      #   %s%s%s%s%s: %s\n", row->name,
+				row->choices != NULL ? " = " : "",
+				row->choices != NULL ? row->choices : "",
+				row->required ? " (needed)" : "", "", row->help);
+	}
+}
+
+int config_print_settings(FILE *out)
+{
+	struct config *config = calloc(1, sizeof(*config));
+	struct config_portal portal;
+	struct config_lun lun;
+	int rc = -ENOMEM;
+
+	if (config == NULL || config_set_defaults(config) != 0)
+		goto done;
+	for (const struct config_group *group = config_groups; group->name != NULL; group++) {
+		fprintf(out, "%s: {  # %s\n", group->name, group->help);
+		print_table(out, group->table, (const char *)config + group->offset, "  ");
+		fprintf(out, "};\n");
+	}
+	config_portal_set_defaults(&portal);
+	config_lun_set_defaults(&lun);
+	fprintf(out, CONFIG_PORTALS " = ( {\n");
+	print_table(out, config_portal_settings, &portal, "  ");
+	fprintf(out, "} );\n" CONFIG_TARGETS " = ( {\n");
+	print_table(out, config_target_settings, NULL, "  ");
+	fprintf(out, "  " CONFIG_LUNS " = ( {\n");
+	print_table(out, config_lun_settings, &lun, "    ");
+	fprintf(out, "      # and the store that holds the bytes, with its own settings:\n");
+	print_stores(out);
+	fprintf(out, "      # " CONFIG_FILTERS " = ( { store = ...; }, ... ): stores that stand on it\n");
+	fprintf(out, "  } );\n} );\n");
+	rc = 0;
+done:
+	config_free(config);
+	return rc;
+}
