@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Building what is served, and taking it down; see model.h. */
+#include "daemon/model.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+struct model {
+	struct iscsi_node *node;
+	struct scsi_target **targets;
+	unsigned target_count;
+};
+
+struct builder {
+	struct machine *machine;
+	const struct config *config;
+	struct model *model;
+	char *error;
+	size_t error_size;
+};
+
+static int fail(struct builder *builder, const struct config_place *place, int rc,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Fills the builder's error, with file and line where there is one. Returns RC. */
+static int fail(struct builder *builder, const struct config_place *place, int rc,
+		const char *format, ...)
+{
+	va_list arguments;
+	size_t used = 0;
+
+	builder->error[0] = '\0';
+	if (place->line != 0)
+		snprintf(builder->error, builder->error_size, "%s:%u: ", builder->config->source,
+			 place->line);
+	used = strlen(builder->error);
+	va_start(arguments, format);
+	vsnprintf(builder->error + used, builder->error_size - used, format, arguments);
+	va_end(arguments);
+	return rc;
+}
+
+/* --- stores and logical units ---------------------------------------------------- */
+
+/* Opens one layer of LUN's stores on top of *store, which it replaces. */
+static int open_layer(struct builder *builder, const struct config_target *target,
+		      const struct config_lun *lun, unsigned layer, struct store **store)
+{
+	const struct config_store *config = &lun->stores[layer];
+	const struct store_config opened = {
+		.memory = builder->machine->memory,
+		.reactors = builder->machine->reactors,
+		.reactor_count = builder->machine->reactor_count,
+		.read_only = lun->read_only,
+		.below = *store,
+		.arguments = config->arguments,
+		.argument_count = config->argument_count,
+	};
+	struct store_error error = { .argument = NULL };
+	int rc = store_open(config->ops, &opened, store, &error);
+
+	if (rc == 0)
+		return 0;
+	return fail(builder, &config->place, rc, "LUN %u of %s: store \"%s\"%s%s: %s", lun->lun,
+		    target->name, config->ops->name, error.argument != NULL ? ", " : "",
+		    error.argument != NULL ? error.argument : "",
+		    error.text[0] != '\0' ? error.text : strerror(-rc));
+}
+
+static int open_store(struct builder *builder, const struct config_target *target,
+		      const struct config_lun *lun, struct store **out)
+{
+	struct store *store = NULL;
+
+	for (unsigned layer = 0; layer < lun->store_count; layer++) {
+		int rc = open_layer(builder, target, lun, layer, &store);
+
+		if (rc == 0)
+			continue;
+		if (store != NULL)
+			store_close(store);
+		return rc;
+	}
+	*out = store;
+	return 0;
+}
+
+static int create_lu(struct builder *builder, const struct config_target *target,
+		     const struct config_lun *lun, struct scsi_lu **out)
+{
+	struct scsi_lu_config config = {
+		.block_size = lun->block_size,
+		.physical_block_size = lun->physical_block_size,
+		.read_only = lun->read_only,
+		.removable = lun->removable,
+		.thin = lun->thin,
+		.rotation_rate = lun->rotation_rate,
+		.vendor = lun->vendor,
+		.product = lun->product,
+		.revision = lun->revision,
+		.serial = lun->serial,
+		.naa_length = lun->naa_length,
+	};
+	char seed[NAME_LEN_MAX + 16];
+	char why[256] = "";
+	int rc;
+
+	memcpy(config.naa, lun->naa, sizeof(config.naa));
+	snprintf(seed, sizeof(seed), "%s,%u", target->name, lun->lun);
+	config.seed = seed;
+	rc = open_store(builder, target, lun, &config.store);
+	if (rc != 0)
+		return rc;
+	rc = scsi_lu_create(&config, out, why, sizeof(why));
+	if (rc != 0) {
+		store_close(config.store);
+		return fail(builder, &lun->place, rc, "LUN %u of %s: %s", lun->lun, target->name,
+			    why[0] != '\0' ? why : strerror(-rc));
+	}
+	return 0;
+}
+
+static int add_lun(struct builder *builder, const struct config_target *target,
+		   const struct config_lun *lun, struct scsi_target *scsi)
+{
+	struct scsi_lu *lu;
+	int rc = create_lu(builder, target, lun, &lu);
+
+	if (rc != 0)
+		return rc;
+	rc = scsi_target_add(scsi, lun->lun, lu);
+	if (rc == 0)
+		return 0;
+	scsi_lu_destroy(lu);
+	return fail(builder, &lun->place, rc, "LUN %u of %s: %s", lun->lun, target->name,
+		    strerror(-rc));
+}
+
+/* --- targets and portals ----------------------------------------------------------- */
+
+static int add_target(struct builder *builder, const struct config_target *target)
+{
+	struct model *model = builder->model;
+	struct scsi_target *scsi;
+	int rc = scsi_target_create(target->name, &scsi);
+
+	if (rc != 0)
+		return fail(builder, &target->place, rc, "target %s: %s", target->name,
+			    strerror(-rc));
+	model->targets[model->target_count++] = scsi;
+	for (unsigned i = 0; i < target->lun_count; i++) {
+		rc = add_lun(builder, target, &target->luns[i], scsi);
+		if (rc != 0)
+			return rc;
+	}
+	rc = iscsi_node_add_target(model->node, target->name, target->alias, scsi);
+	if (rc != 0)
+		return fail(builder, &target->place, rc, "target %s: %s", target->name,
+			    strerror(-rc));
+	return 0;
+}
+
+static int add_portal(struct builder *builder, const struct config_portal *portal)
+{
+	const struct iscsi_portal_config config = {
+		.address = portal->address,
+		.port = portal->port,
+		.group = portal->group,
+	};
+	char why[256] = "";
+	int rc = iscsi_node_add_portal(builder->model->node, &config, why, sizeof(why));
+
+	if (rc == 0)
+		return 0;
+	if (portal->optional && (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL)) {
+		notes_add(builder->machine->notes, "no portal %s: %s", portal->address,
+			  strerror(-rc));
+		return 0;
+	}
+	if (why[0] == '\0')
+		snprintf(why, sizeof(why), "portal %s port %u: %s", portal->address, portal->port,
+			 strerror(-rc));
+	return fail(builder, &portal->place, rc, "%s", why);
+}
+
+static int create_node(struct builder *builder)
+{
+	struct iscsi_node_config config = builder->config->iscsi;
+	int rc;
+
+	config.reactors = builder->machine->reactors;
+	config.reactor_count = builder->machine->reactor_count;
+	rc = iscsi_node_create(&config, &builder->model->node);
+	if (rc != 0)
+		return fail(builder, &builder->config->iscsi_place, rc, "cannot make the iSCSI node: %s",
+			    strerror(-rc));
+	return 0;
+}
+
+int model_build(struct machine *machine, const struct config *config, struct model **out,
+		char *error, size_t error_size)
+{
+	struct builder builder = { machine, config, NULL, error, error_size };
+	struct model *model = calloc(1, sizeof(*model));
+	int rc = -ENOMEM;
+
+	snprintf(error, error_size, "out of memory");
+	if (model == NULL)
+		return rc;
+	builder.model = model;
+	model->targets = calloc(config->target_count + 1, sizeof(struct scsi_target *));
+	if (model->targets == NULL)
+		goto destroy;
+	rc = create_node(&builder);
+	for (unsigned i = 0; rc == 0 && i < config->target_count; i++)
+		rc = add_target(&builder, &config->targets[i]);
+	/* Last: nobody shall connect to what may not come to be. */
+	for (unsigned i = 0; rc == 0 && i < config->portal_count; i++)
+		rc = add_portal(&builder, &config->portals[i]);
+	if (rc != 0)
+		goto destroy;
+	*out = model;
+	return 0;
+
+destroy:
+	model_destroy(model);
+	return rc;
+}
+
+struct iscsi_node *model_node(const struct model *model)
+{
+	return model->node;
+}
+
+void model_shutdown(struct model *model, unsigned grace_ms, void (*done)(void *context),
+		    void *context)
+{
+	iscsi_node_shutdown(model->node, grace_ms, done, context);
+}
+
+void model_destroy(struct model *model)
+{
+	if (model == NULL)
+		return;
+	if (model->node != NULL)
+		iscsi_node_destroy(model->node);
+	while (model->target_count > 0)
+		scsi_target_destroy(model->targets[--model->target_count]);
+	free(model->targets);
+	free(model);
+}
