@@ -11,5 +11,8 @@
 extern const struct store_ops store_file_ops;
 extern const struct store_ops store_ram_ops;
 extern const struct store_ops store_null_ops;
+extern const struct store_ops store_faulty_ops;
+extern const struct store_ops store_delay_ops;
+extern const struct store_ops store_trace_ops;
 
 #endif

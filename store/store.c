@@ -21,6 +21,9 @@ const struct store_ops *const store_kinds[] = {
 	&store_file_ops,
 	&store_ram_ops,
 	&store_null_ops,
+	&store_faulty_ops,
+	&store_delay_ops,
+	&store_trace_ops,
 	NULL,
 };
 

@@ -166,7 +166,10 @@ static inline void store_submit(struct store_io *io)
 	io->store->ops->submit(io->store, io);
 }
 
-/* Asks IO to end early, with -ECANCELED or as it would have; harmless once it is done. */
+/*
+ * Asks IO, which has been submitted, to end early: with -ECANCELED or as it
+ * would have, perhaps inline. Harmless once it is done. On its reactor.
+ */
 void store_cancel(struct store_io *io);
 
 /*
