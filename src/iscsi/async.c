@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Asynchronous Message (RFC 7143 section 11.9): what the target says unasked. */
+#include "iscsi/ffp.h"
+
+void async_request_logout(struct iscsi_conn *conn, uint16_t seconds)
+{
+	struct bhs_async_message message = {
+		.async_event = ISCSI_ASYNC_LOGOUT_REQUESTED,
+		.parameter3 = seconds,
+	};
+	struct control *control = control_alloc(conn, 0);
+
+	if (control == NULL)
+		return;
+	bhs_async_message_encode(&control->pdu.bhs, &message);
+	control_send(control, true);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Data from the initiator (RFC 7143 section 11.7): immediate data and
+ * unsolicited Data-Out, which iSCSI places, and the end of what the mover has
+ * solicited. An error here is kept with the task and told to the device server
+ * when all that was announced has come; the initiator reads it in the sense.
+ */
+#include <errno.h>
+
+#include "iscsi/ffp.h"
+
+/* --- where data goes --- */
+
+/* Bytes of OFFSET .. OFFSET + LENGTH that the device server takes. */
+static uint32_t wanted_part(const struct iscsi_task *task, uint32_t offset, uint32_t length)
+{
+	uint32_t wanted = task->cmd.data_out_length;
+
+	if (offset >= wanted)
+		return 0;
+	return min(length, wanted - offset);
+}
+
+static struct arena *arena_of(const struct iscsi_task *task)
+{
+	return reactor_arena(task->session->conn->core->reactor);
+}
+
+static enum transport_sink to_early(struct iscsi_task *task, struct transport_rx *rx,
+				    uint32_t offset, uint32_t length)
+{
+	/* The first time, room for everything that may come unasked. */
+	if (task->early.count == 0 &&
+	    arena_take_reserved(arena_of(task), &task->early,
+				max(offset + length, task->cmd.unsolicited)) != 0)
+		extents_init(&task->early);
+	if (offset + length > task->early.length) {
+		task->error = -ENOMEM;
+		return TRANSPORT_SINK_DISCARD;
+	}
+	rx->extents = &task->early;
+	rx->offset = offset;
+	return TRANSPORT_SINK_EXTENTS;
+}
+
+static enum transport_sink choose_sink(struct iscsi_task *task, struct transport_rx *rx,
+				       uint32_t offset, uint32_t length)
+{
+	struct scsi_cmd *cmd = &task->cmd;
+
+	if (UNLIKELY(task->flags & TASK_HELD))
+		return to_early(task, rx, offset, length);
+	if (UNLIKELY((task->flags & (TASK_COMPLETED | TASK_ABORTED)) || task->error != 0 ||
+		     wanted_part(task, offset, length) == 0))
+		return TRANSPORT_SINK_DISCARD;
+	if (LIKELY(offset + length <= cmd->data.length)) {
+		rx->extents = &cmd->data;
+		rx->offset = offset;
+		return TRANSPORT_SINK_EXTENTS;
+	}
+	/* More is coming than the CDB asked for: nothing may be written behind its memory. */
+	task->flags |= TASK_EARLY;
+	return to_early(task, rx, 0, length);
+}
+
+void dataout_land(struct iscsi_task *task, struct transport_rx *rx, uint32_t offset,
+		  uint32_t length)
+{
+	task->flags |= TASK_LANDING;
+	task->landing_length = length;
+	task->session->conn->landing = task;
+	rx->context = task;
+	rx->sink = choose_sink(task, rx, offset, length);
+}
+
+static void copy_extents(struct extents *to, uint32_t offset, const struct extents *from,
+			 uint32_t length)
+{
+	unsigned i;
+
+	for (i = 0; i < from->count && length != 0; i++) {
+		uint32_t part = min(length, from->extent[i].length);
+
+		extents_copy_in(to, offset, from->extent[i].data, part);
+		offset += part;
+		length -= part;
+	}
+}
+
+void dataout_take_early(struct iscsi_task *task, uint32_t offset, uint32_t length)
+{
+	uint32_t part = wanted_part(task, offset, length);
+
+	part = min(part, task->early.length);
+	if (!(task->flags & TASK_COMPLETED) && part != 0) {
+		/* The door promises room for all that is unsolicited; trust, but do not overrun. */
+		if (offset + part <= task->cmd.data.length)
+			copy_extents(&task->cmd.data, offset, &task->early, part);
+		else
+			task->error = -ENOMEM;
+	}
+	if (task->early.count != 0)
+		arena_give(arena_of(task), &task->early);
+}
+
+void dataout_landed(struct iscsi_task *task, const struct transport_rx *rx)
+{
+	struct iscsi_conn *conn = task->session->conn;
+
+	conn->landing = NULL;
+	task->flags &= (uint16_t)~TASK_LANDING;
+	if (UNLIKELY(rx->data_digest_error)) {
+		reject_send(conn, rx->bhs, ISCSI_REJECT_DATA_DIGEST_ERROR, "data digest");
+		if (task->error == 0)
+			task->error = -EBADMSG;
+	}
+	if (UNLIKELY(task->flags & TASK_EARLY)) {
+		task->flags &= (uint16_t)~TASK_EARLY;
+		dataout_take_early(task, task->received, task->landing_length);
+	}
+	task->received += task->landing_length;
+	counter_add(&task->session->bytes_in, task->landing_length);
+	if (bhs_is_final(rx->bhs))
+		task->flags &= (uint16_t)~TASK_UNSOLICITED;
+	if (UNLIKELY(task->flags & TASK_HELD)) {
+		/* Aborted meanwhile: nobody else knows it any more. */
+		if (task->flags & TASK_ABORTED)
+			command_end(task);
+		return;
+	}
+	task_progress(task);
+}
+
+void dataout_landing_lost(struct iscsi_task *task)
+{
+	task->session->conn->landing = NULL;
+	task->flags &= (uint16_t)~(TASK_LANDING | TASK_EARLY);
+	task->error = -ECANCELED;
+	if (!(task->flags & TASK_HELD))
+		task_progress(task);
+	else if (task->flags & TASK_ABORTED)
+		command_end(task);
+}
+
+/* --- unsolicited Data-Out --- */
+
+static const char *find_fault(const struct iscsi_task *task, const struct bhs *bhs,
+			      uint32_t length)
+{
+	uint32_t offset = get_be32(bhs->raw + BHS_AT_BUFFER_OFFSET);
+	uint32_t most = min(task->session->keys.first_burst, task->expected);
+
+	if (get_be32(bhs->raw + BHS_AT_DATA_SN) != task->data_sn)
+		return "DataSN is not the next one";
+	if (offset != task->received)
+		return "Buffer Offset is not the next one";
+	if (length > most - task->received)
+		return "more unsolicited data than was announced";
+	return NULL;
+}
+
+void dataout_header(struct iscsi_conn *conn, struct transport_rx *rx)
+{
+	struct iscsi_task *task = task_find(&conn->session->tasks, bhs_itt(rx->bhs));
+	const char *fault;
+
+	rx->sink = TRANSPORT_SINK_DISCARD;
+	/* Of a task that was aborted: what was under way is let pass (section 4.2.3.2). */
+	if (task == NULL)
+		return;
+	if (!(task->flags & TASK_UNSOLICITED)) {
+		reject_send(conn, rx->bhs, ISCSI_REJECT_PROTOCOL_ERROR,
+			    "unsolicited data after the last");
+		if (task->error == 0)
+			task->error = -EPROTO;
+		return;
+	}
+	fault = task->error == 0 ? find_fault(task, rx->bhs, rx->data_length) : NULL;
+	if (fault != NULL) {
+		conn_log(conn, LOG_LEVEL_WARNING, "Data-Out, ITT %08x: %s", bhs_itt(rx->bhs),
+			 fault);
+		counter_increment(&conn->core->protocol_errors);
+		task->error = -EPROTO;
+	}
+	task->data_sn++;
+	dataout_land(task, rx, get_be32(rx->bhs->raw + BHS_AT_BUFFER_OFFSET), rx->data_length);
+}
+
+void dataout_pdu(struct iscsi_conn *conn, struct transport_rx *rx)
+{
+	if (rx->context != NULL)
+		dataout_landed(rx->context, rx);
+	else if (rx->data_digest_error)
+		reject_send(conn, rx->bhs, ISCSI_REJECT_DATA_DIGEST_ERROR, "data digest");
+}
+
+/* --- solicited: the mover's business but for its end --- */
+
+void dataout_get_done(struct transport_conn *wire, struct transport_task *transport, int err)
+{
+	struct iscsi_task *task = task_of_transport(transport);
+
+	(void)wire;
+	task->flags &= (uint16_t)~TASK_GETTING;
+	if (LIKELY(err == 0)) {
+		task->flags |= TASK_RECEIVED;
+		counter_add(&task->session->bytes_in, transport->get_length);
+	}
+	scsi_data_out_received(&task->cmd, err);
+}
+
+static const char *const violation_names[] = {
+	[TRANSPORT_BAD_TTT] = "no R2T has this Target Transfer Tag",
+	[TRANSPORT_BAD_DATA_SN] = "DataSN is not the next one",
+	[TRANSPORT_BAD_OFFSET] = "Buffer Offset is not in the sequence",
+	[TRANSPORT_BAD_LENGTH] = "not the amount of data that was solicited",
+	[TRANSPORT_BAD_DATA_DIGEST] = "data digest",
+	[TRANSPORT_TOO_LONG] = "data segment longer than MaxRecvDataSegmentLength",
+};
+
+void dataout_violation(struct transport_conn *wire, struct transport_task *transport,
+		       const struct bhs *bhs, enum transport_violation violation)
+{
+	struct iscsi_conn *conn = wire->user;
+	const char *why = violation_names[violation];
+
+	if (!conn_can_send(conn))
+		return;
+	switch (violation) {
+	case TRANSPORT_TOO_LONG:
+		conn_protocol_error(conn, "%s: %s", iscsi_opcode_name(bhs_opcode(bhs)), why);
+		break;
+	case TRANSPORT_BAD_DATA_DIGEST:
+		reject_send(conn, bhs, ISCSI_REJECT_DATA_DIGEST_ERROR, why);
+		break;
+	case TRANSPORT_BAD_TTT:
+		reject_send(conn, bhs, ISCSI_REJECT_INVALID_PDU_FIELD, why);
+		break;
+	default:
+		/* The command ends with CHECK CONDITION, which says it better than a Reject. */
+		counter_increment(&conn->core->protocol_errors);
+		conn_log(conn, LOG_LEVEL_WARNING, "Data-Out, ITT %08x: %s", bhs_itt(bhs), why);
+		if (transport == NULL)
+			reject_send(conn, bhs, ISCSI_REJECT_PROTOCOL_ERROR, why);
+	}
+}

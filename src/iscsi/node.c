@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The node: targets, portals, where connections are placed, and how something
+ * is done on all reactors; see iscsi/iscsi.h and iscsi/node.h.
+ */
+#include "iscsi/node.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iscsi/conn.h"
+#include "iscsi/registry.h"
+#include "iscsi/session.h"
+
+/* --- configuration --- */
+
+#define DEFAULT_RECV_DATA 262144
+#define DEFAULT_MAX_BURST 1048576
+#define DEFAULT_FIRST_BURST 65536
+#define DEFAULT_OUTSTANDING_R2T 4
+/* What the arena's reserve can surely give to one command (sys/arena.h). */
+#define FIRST_BURST_MAX (EXTENTS_MAX * EXTENT_MIN)
+#define QUEUE_DEPTH_MAX 1024
+
+void iscsi_node_config_init(struct iscsi_node_config *config)
+{
+	*config = (struct iscsi_node_config){
+		.max_connections = 1024,
+		.max_login_connections = 256,
+		.login_timeout_s = 15,
+		.nop_interval_s = 30,
+		.nop_timeout_s = 30,
+		.queue_depth = 128,
+		.header_digest = ISCSI_DIGEST_AUTO,
+		.data_digest = ISCSI_DIGEST_AUTO,
+		.max_recv_data_segment_length = DEFAULT_RECV_DATA,
+		.max_burst_length = DEFAULT_MAX_BURST,
+		.first_burst_length = DEFAULT_FIRST_BURST,
+		.initial_r2t = true,
+		.immediate_data = true,
+		.max_outstanding_r2t = DEFAULT_OUTSTANDING_R2T,
+		.default_time2wait = 2,
+		/* A session is not kept once its connection is gone (ErrorRecoveryLevel 0). */
+		.default_time2retain = 0,
+	};
+}
+
+static uint32_t or_default(uint32_t value, uint32_t usual)
+{
+	return value != 0 ? value : usual;
+}
+
+static int take_config(struct iscsi_node_config *own, const struct iscsi_node_config *config)
+{
+	*own = *config;
+	own->max_recv_data_segment_length =
+		or_default(own->max_recv_data_segment_length, DEFAULT_RECV_DATA);
+	own->max_burst_length = or_default(own->max_burst_length, DEFAULT_MAX_BURST);
+	own->first_burst_length = or_default(own->first_burst_length, DEFAULT_FIRST_BURST);
+	own->max_outstanding_r2t = or_default(own->max_outstanding_r2t, DEFAULT_OUTSTANDING_R2T);
+	own->first_burst_length = min(own->first_burst_length, FIRST_BURST_MAX);
+	own->first_burst_length = min(own->first_burst_length, own->max_burst_length);
+	own->login_timeout_s = or_default(own->login_timeout_s, 15);
+	own->nop_timeout_s = or_default(own->nop_timeout_s, 30);
+	if (own->reactor_count == 0 || own->queue_depth == 0 ||
+	    own->queue_depth > QUEUE_DEPTH_MAX ||
+	    own->max_recv_data_segment_length < 512 ||
+	    own->max_recv_data_segment_length > BHS_DATA_LEN_MAX || own->max_burst_length < 512 ||
+	    own->max_burst_length > BHS_DATA_LEN_MAX || own->first_burst_length < 512 ||
+	    own->max_outstanding_r2t > 65535 || own->default_time2wait > 3600 ||
+	    own->default_time2retain > 3600)
+		return -EINVAL;
+	return 0;
+}
+
+static uint32_t digest_mask(enum iscsi_digest_policy policy, const struct transport_limits *limits)
+{
+	if (!limits->digests || policy == ISCSI_DIGEST_OFF)
+		return 1u << DIGEST_NONE;
+	if (policy == ISCSI_DIGEST_REQUIRED)
+		return 1u << DIGEST_CRC32C;
+	return 1u << DIGEST_NONE | 1u << DIGEST_CRC32C;
+}
+
+void node_policy(const struct iscsi_node *node, const struct transport_limits *limits,
+		 struct negotiate_policy *policy)
+{
+	const struct iscsi_node_config *config = &node->config;
+	uint32_t *ours = policy->ours;
+	uint32_t recv_max = min(config->max_recv_data_segment_length, limits->recv_data_max);
+
+	memset(policy, 0, sizeof(*policy));
+	policy->max_recv_negotiated = limits->max_recv_negotiated;
+	ours[KEY_AUTH_METHOD] = 1u << AUTH_NONE;
+	ours[KEY_RDMA_EXTENSIONS] = limits->rdma_extensions;
+	ours[KEY_HEADER_DIGEST] = digest_mask(config->header_digest, limits);
+	ours[KEY_DATA_DIGEST] = digest_mask(config->data_digest, limits);
+	ours[KEY_MAX_RECV_DATA_SEGMENT_LENGTH] = recv_max;
+	ours[KEY_MAX_CONNECTIONS] = 1;
+	/* Over RDMA unsolicited Data-Out cannot be: its place is not known. */
+	ours[KEY_INITIAL_R2T] = config->initial_r2t || limits->rdma_extensions;
+	ours[KEY_IMMEDIATE_DATA] = config->immediate_data;
+	ours[KEY_MAX_BURST_LENGTH] = config->max_burst_length;
+	ours[KEY_FIRST_BURST_LENGTH] = config->first_burst_length;
+	ours[KEY_MAX_OUTSTANDING_R2T] = config->max_outstanding_r2t;
+	ours[KEY_DATA_PDU_IN_ORDER] = 1;
+	ours[KEY_DATA_SEQUENCE_IN_ORDER] = 1;
+	ours[KEY_DEFAULT_TIME2WAIT] = config->default_time2wait;
+	ours[KEY_DEFAULT_TIME2RETAIN] = config->default_time2retain;
+	ours[KEY_ERROR_RECOVERY_LEVEL] = 0;
+	ours[KEY_TASK_REPORTING] = 1u << REPORTING_RFC3720;
+	ours[KEY_PROTOCOL_LEVEL] = 1;
+	ours[KEY_INITIATOR_RECV_DATA_SEGMENT_LENGTH] = BHS_DATA_LEN_MAX;
+	ours[KEY_TARGET_RECV_DATA_SEGMENT_LENGTH] = recv_max;
+}
+
+/* --- making and ending --- */
+
+int iscsi_node_create(const struct iscsi_node_config *config, struct iscsi_node **out)
+{
+	struct iscsi_node *node = calloc(1, sizeof(*node));
+	unsigned i;
+	int err;
+
+	if (node == NULL)
+		return -ENOMEM;
+	list_init(&node->targets);
+	list_init(&node->portals);
+	err = take_config(&node->config, config);
+	if (err != 0)
+		goto fail;
+	err = -ENOMEM;
+	node->cores = calloc(config->reactor_count, sizeof(*node->cores));
+	if (node->cores == NULL)
+		goto fail;
+	for (i = 0; i < config->reactor_count; i++) {
+		node->cores[i].node = node;
+		node->cores[i].reactor = config->reactors[i];
+		list_init(&node->cores[i].conns);
+	}
+	node->core_count = config->reactor_count;
+	err = registry_create(node, &node->registry);
+	if (err != 0)
+		goto fail;
+	node->drain = broadcast_create(node, &node->cores[0]);
+	if (node->drain == NULL) {
+		err = -ENOMEM;
+		goto fail;
+	}
+	*out = node;
+	return 0;
+fail:
+	iscsi_node_destroy(node);
+	return err;
+}
+
+static void close_portals(struct iscsi_node *node)
+{
+	struct list_node *link;
+
+	while ((link = list_pop_front(&node->portals)) != NULL) {
+		struct iscsi_portal *portal = container_of(link, struct iscsi_portal, link);
+
+		if (portal->listener != NULL)
+			portal->listener->ops->close(portal->listener);
+		free(portal);
+	}
+}
+
+void iscsi_node_destroy(struct iscsi_node *node)
+{
+	struct list_node *link;
+
+	if (node == NULL)
+		return;
+	close_portals(node);
+	while ((link = list_pop_front(&node->targets)) != NULL)
+		free(container_of(link, struct iscsi_target, link));
+	registry_destroy(node->registry);
+	free(node->drain);
+	free(node->cores);
+	free(node);
+}
+
+int iscsi_node_add_target(struct iscsi_node *node, const char *name, const char *alias,
+			  struct scsi_target *scsi)
+{
+	struct iscsi_target *target = calloc(1, sizeof(*target));
+	int err = -ENOMEM;
+
+	if (target == NULL)
+		return err;
+	err = iscsi_target_name(name, target->name);
+	if (err == 0 && node_find_target(node, target->name) != NULL)
+		err = -EEXIST;
+	if (err != 0) {
+		free(target);
+		return err;
+	}
+	snprintf(target->alias, sizeof(target->alias), "%s", alias == NULL ? "" : alias);
+	target->scsi = scsi;
+	list_push_back(&node->targets, &target->link);
+	return 0;
+}
+
+struct iscsi_target *node_find_target(const struct iscsi_node *node, const char *name)
+{
+	struct list_node *link;
+
+	LIST_FOR_EACH(link, &node->targets) {
+		struct iscsi_target *target = container_of(link, struct iscsi_target, link);
+
+		if (strcmp(target->name, name) == 0)
+			return target;
+	}
+	return NULL;
+}
+
+struct iscsi_core *node_core(struct iscsi_node *node, const struct reactor *reactor)
+{
+	unsigned i = reactor_index(reactor);
+
+	if (i < node->core_count && node->cores[i].reactor == reactor)
+		return &node->cores[i];
+	for (i = 0; i < node->core_count; i++)
+		if (node->cores[i].reactor == reactor)
+			return &node->cores[i];
+	return NULL;
+}
+
+/* --- portals and placement --- */
+
+void node_login_ended(struct iscsi_node *node)
+{
+	atomic_fetch_sub_explicit(&node->logins, 1, memory_order_relaxed);
+}
+
+void node_connection_ended(struct iscsi_core *core)
+{
+	atomic_fetch_sub_explicit(&core->node->connections, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&core->placed, 1, memory_order_relaxed);
+}
+
+static struct iscsi_core *least_loaded(struct iscsi_node *node)
+{
+	struct iscsi_core *best = &node->cores[0];
+	unsigned i;
+
+	for (i = 1; i < node->core_count; i++)
+		if (atomic_load_explicit(&node->cores[i].placed, memory_order_relaxed) <
+		    atomic_load_explicit(&best->placed, memory_order_relaxed))
+			best = &node->cores[i];
+	return best;
+}
+
+struct reactor *node_place(void *user, const char *peer)
+{
+	struct iscsi_portal *portal = user;
+	struct iscsi_node *node = portal->node;
+	unsigned connections = atomic_load_explicit(&node->connections, memory_order_relaxed);
+	unsigned logins = atomic_load_explicit(&node->logins, memory_order_relaxed);
+	struct iscsi_core *core;
+
+	if (atomic_load_explicit(&node->closing, memory_order_relaxed))
+		return NULL;
+	if (connections >= node->config.max_connections ||
+	    logins >= node->config.max_login_connections) {
+		log_limited(&portal->limit, LOG_LEVEL_WARNING,
+			    "iscsi: %s: connection refused: %u connections, %u of them logging in",
+			    peer, connections, logins);
+		return NULL;
+	}
+	core = least_loaded(node);
+	atomic_fetch_add_explicit(&node->connections, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&node->logins, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&core->placed, 1, memory_order_relaxed);
+	return core->reactor;
+}
+
+static void lost(void *user, struct reactor *reactor)
+{
+	struct iscsi_portal *portal = user;
+
+	node_login_ended(portal->node);
+	node_connection_ended(node_core(portal->node, reactor));
+}
+
+struct iscsi_portal *node_portal_create(struct iscsi_node *node, uint16_t group)
+{
+	struct iscsi_portal *portal = calloc(1, sizeof(*portal));
+
+	if (portal == NULL)
+		return NULL;
+	portal->node = node;
+	portal->reactor = node->cores[0].reactor;
+	portal->group = group;
+	list_push_back(&node->portals, &portal->link);
+	return portal;
+}
+
+int iscsi_node_add_portal(struct iscsi_node *node, const struct iscsi_portal_config *config,
+			  char *error, size_t error_size)
+{
+	struct transport_listener_config listen = {
+		.address = config->address,
+		.port = config->port,
+		.place = node_place,
+		.connected = conn_connected,
+		.lost = lost,
+	};
+	struct iscsi_portal *portal;
+	int err;
+
+	if (config->group == 0) {
+		snprintf(error, error_size, "a portal group tag is 1 to 65535");
+		return -EINVAL;
+	}
+	portal = node_portal_create(node, config->group);
+	if (portal == NULL) {
+		snprintf(error, error_size, "no memory for a portal");
+		return -ENOMEM;
+	}
+	listen.reactor = portal->reactor;
+	listen.user = portal;
+	err = tcp_listen(&listen, &portal->listener, error, error_size);
+	if (err != 0) {
+		list_remove(&portal->link);
+		free(portal);
+		return err;
+	}
+	snprintf(portal->address, sizeof(portal->address), "%s", portal->listener->address);
+	return 0;
+}
+
+/* --- on all reactors --- */
+
+static void deliver_leg(struct message *message)
+{
+	struct broadcast_leg *leg = container_of(message, struct broadcast_leg, message);
+
+	leg->broadcast->run(leg);
+}
+
+static void deliver_finished(struct message *message)
+{
+	struct broadcast *broadcast = container_of(message, struct broadcast, finished);
+
+	broadcast->done(broadcast);
+}
+
+struct broadcast *broadcast_create(struct iscsi_node *node, struct iscsi_core *origin)
+{
+	struct broadcast *broadcast =
+		calloc(1, sizeof(*broadcast) + node->core_count * sizeof(broadcast->legs[0]));
+	unsigned i;
+
+	if (broadcast == NULL)
+		return NULL;
+	broadcast->node = node;
+	broadcast->origin = origin;
+	broadcast->leg_count = node->core_count;
+	broadcast->finished.deliver = deliver_finished;
+	for (i = 0; i < node->core_count; i++) {
+		broadcast->legs[i].message.deliver = deliver_leg;
+		broadcast->legs[i].broadcast = broadcast;
+		broadcast->legs[i].core = &node->cores[i];
+	}
+	return broadcast;
+}
+
+void broadcast_start(struct broadcast *broadcast)
+{
+	unsigned count = broadcast->leg_count;
+	unsigned i;
+
+	atomic_store(&broadcast->remaining, count);
+	for (i = 0; i < count; i++)
+		reactor_send(broadcast->legs[i].core->reactor, &broadcast->legs[i].message);
+}
+
+void broadcast_leg_done(struct broadcast_leg *leg)
+{
+	struct broadcast *broadcast = leg->broadcast;
+
+	if (atomic_fetch_sub(&broadcast->remaining, 1) == 1)
+		reactor_send(broadcast->origin->reactor, &broadcast->finished);
+}

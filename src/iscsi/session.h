@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A session: what both ends agreed on, the command window, and the tasks. It
+ * belongs to one reactor, and for now to one connection (MaxConnections is 1).
+ */
+#ifndef PINION_ISCSI_SESSION_H
+#define PINION_ISCSI_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/counter.h"
+#include "base/list.h"
+#include "iscsi/conn.h"
+#include "iscsi/task.h"
+#include "proto/sn.h"
+#include "scsi/scsi.h"
+
+#define SESSION_IMMEDIATE_MAX 8		/* SCSI commands beside the window */
+#define SESSION_HELD_BYTES_MAX (256u * 1024u)
+#define SESSION_REQUESTS_MAX 16		/* task management functions under way */
+
+/*
+ * A request with a CmdSN that is not yet its turn (one before it is missing).
+ * With neither task nor data it only closes the gap.
+ */
+struct held {
+	struct list_node link;		/* of session->held, by CmdSN */
+	uint32_t cmd_sn;
+	struct iscsi_task *task;	/* a SCSI Command */
+	bool runs;			/* else another request: */
+	struct bhs bhs;
+	uint32_t data_length;
+	uint8_t data[];
+};
+
+struct iscsi_session {
+	/* what every command touches */
+	struct iscsi_conn *conn;
+	struct scsi_nexus *nexus;	/* NULL in a discovery session */
+	struct task_pool tasks;
+	uint32_t exp_cmd_sn;
+	uint32_t max_cmd_sn;
+	uint32_t told_max_cmd_sn;	/* the last MaxCmdSN that was surely sent */
+	uint32_t active;		/* commands that hold a slot of the window */
+	uint32_t used;			/* and those whose task is still in use */
+	uint32_t immediate;		/* immediate ones in use */
+	uint32_t window;		/* slots: follows memory, at least 1 */
+	uint32_t unsolicited_max;	/* bytes that a command may bring unasked */
+	bool private_data;
+	struct transport_keys keys;
+	struct counter commands_done;
+	struct counter bytes_in;	/* data-out */
+	struct counter bytes_out;	/* data-in */
+
+	const struct iscsi_target *target;	/* NULL in a discovery session */
+	uint32_t depth;			/* the most that window may become */
+	uint32_t slot_bytes;		/* of reserve for each slot */
+	uint32_t reserved_slots;
+	struct list held;
+	uint32_t held_bytes;
+	uint64_t serial;		/* of the next task */
+	struct list aborts;		/* struct abort_wait */
+	bool aborts_queued;
+	struct deferred aborts_check;
+	unsigned requests;		/* task management functions under way */
+	bool announced;			/* a NOP-In that tells of an open window is on its way */
+	uint32_t first_cmd_sn;
+	uint32_t login_pdus;		/* Login Requests without the I bit */
+	bool logged_in;			/* counted in core->sessions */
+
+	uint8_t isid[BHS_ISID_LEN];
+	uint16_t tsih;
+	uint16_t time2wait, time2retain;
+	char initiator_name[NAME_LEN_MAX + 1];
+	char initiator_alias[64];
+};
+
+/*
+ * Makes the session of CONN as its login has negotiated it: reserve, tasks,
+ * nexus. 0, or the login status to refuse it with.
+ */
+int session_create(struct iscsi_conn *conn, struct iscsi_session **out);
+
+/* No task and no request is under way. */
+void session_destroy(struct iscsi_session *session);
+
+/* Whether nothing of the session is under way. */
+bool session_is_idle(const struct iscsi_session *session);
+
+static inline bool session_is_discovery(const struct iscsi_session *session)
+{
+	return session->target == NULL;
+}
+
+/* --- the window --- */
+
+/* MaxCmdSN as it may be now; it never goes back (RFC 7143 section 4.2.2.1). */
+static inline void session_window_update(struct iscsi_session *session)
+{
+	uint32_t slots = session->window > session->active ? session->window - session->active : 0;
+	uint32_t tasks = session->depth * 2 - session->used;
+	uint32_t max = session->exp_cmd_sn - 1 + (slots < tasks ? slots : tasks);
+
+	if (sn_gt(max, session->max_cmd_sn))
+		session->max_cmd_sn = max;
+	session->conn->numbers.exp_cmd_sn = session->exp_cmd_sn;
+	session->conn->numbers.max_cmd_sn = session->max_cmd_sn;
+}
+
+/* What to do with a request, by its CmdSN. */
+enum sequence {
+	SEQUENCE_NOW,
+	SEQUENCE_LATER,		/* one before it is missing */
+	SEQUENCE_DROP,		/* outside the window, or a duplicate */
+};
+
+enum sequence session_sequence_odd(struct iscsi_session *session, uint32_t cmd_sn);
+
+/* Of a numbered request; NOW does not count it yet: session_advance does. */
+static inline enum sequence session_sequence(struct iscsi_session *session, uint32_t cmd_sn)
+{
+	if (LIKELY(cmd_sn == session->exp_cmd_sn &&
+		   sn_lte(cmd_sn, session->max_cmd_sn)))
+		return SEQUENCE_NOW;
+	return session_sequence_odd(session, cmd_sn);
+}
+
+/* The request with CmdSN exp_cmd_sn has come. */
+static inline void session_advance(struct iscsi_session *session)
+{
+	session->exp_cmd_sn++;
+	session_window_update(session);
+}
+
+/* Runs what was held for the request that has just been counted. */
+void session_run_held(struct iscsi_session *session);
+
+static inline void session_after(struct iscsi_session *session)
+{
+	if (UNLIKELY(!list_is_empty(&session->held)))
+		session_run_held(session);
+}
+
+/*
+ * Keeps a request for later. DATA may be NULL: then the request only fills its
+ * place (RUNS false) or has no data. False when there is no room: CONN is being ended.
+ */
+bool session_hold(struct iscsi_session *session, const struct bhs *bhs, const uint8_t *data,
+		  uint32_t data_length, bool runs);
+bool session_hold_task(struct iscsi_session *session, struct iscsi_task *task);
+
+/* The request with CMD_SN, which is missing, is considered received: nothing waits for it. */
+void session_fill_gap(struct iscsi_session *session, uint32_t cmd_sn);
+
+/* Forgets what is held; its tasks are given back. */
+void session_drop_held(struct iscsi_session *session);
+
+/* Tries to bring the window to its full depth again. */
+void session_grow(struct iscsi_session *session);
+
+/* The window was closed as far as the initiator knows and is open now: tells it. */
+void session_announce(struct iscsi_session *session);
+
+static inline void session_window_opened(struct iscsi_session *session)
+{
+	session_window_update(session);
+	if (UNLIKELY(sn_lt(session->told_max_cmd_sn, session->exp_cmd_sn) &&
+		     sn_gte(session->max_cmd_sn, session->exp_cmd_sn)))
+		session_announce(session);
+}
+
+/* --- aborting --- */
+
+/* Waits for the end of some tasks of one session. Embedded by its owner. */
+struct abort_wait {
+	struct list_node link;
+	struct iscsi_session *session;
+	uint64_t lun;
+	bool all_luns;
+	struct iscsi_task *only;	/* or just this one */
+	bool numbered;			/* commands that wait for a missing one too, before: */
+	uint32_t cmd_sn;
+	uint64_t before;		/* tasks with a lower serial */
+	void (*done)(struct abort_wait *wait);
+};
+
+/*
+ * Aborts the tasks that WAIT describes (session, lun, all_luns, only) as they
+ * are now; DONE follows from the reactor's loop, never from here.
+ */
+void session_abort(struct abort_wait *wait);
+
+/* The connection is going: aborts every task that the device server has. */
+void session_abort_all(struct iscsi_session *session);
+
+/* A task has ended: looks whether somebody waited for it. */
+void session_task_ended(struct iscsi_session *session);
+
+#endif
