@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Fuzz target: CDBs, lengths and accidents (aborts, errors, shortage) for the
+ * device server, many commands in flight at once.
+ *
+ * An input is a row of records of 24 bytes, each of them a command. When all
+ * have been started what they wait for is given to them in turn; at the end
+ * each must have completed exactly once and all memory must be back.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "scsi/scsi.h"
+#include "sys/memory.h"
+
+enum {
+	RECORD = 24,
+	COMMANDS_MAX = 48,
+	MEDIUM = 1 << 20,
+	TRANSFER_MAX = 64 * 1024,
+	ARENA = 2 << 20,
+};
+
+/* Byte 0 of a record. */
+enum {
+	READS = 0x01,
+	WRITES = 0x02,
+	PRIVATE = 0x04,
+	ABORT = 0x08,
+	STORE_HOLDS = 0x10,
+	STORE_FAILS = 0x20,
+	DATA_HOLDS = 0x40,
+	DATA_FAILS = 0x80,
+};
+
+#define CHECK(condition)          \
+	do {                      \
+		if (!(condition)) \
+			abort();  \
+	} while (0)
+
+/* ---- a store ---- */
+
+struct fuzz_store {
+	struct store store;
+	struct region *region;
+	bool holds;
+	bool fails;
+	struct list held;
+};
+
+static struct fuzz_store *of_store(struct store *store)
+{
+	return container_of(store, struct fuzz_store, store);
+}
+
+static int execute(struct fuzz_store *store, struct store_io *io)
+{
+	uint64_t bytes = io->op == STORE_READ || io->op == STORE_WRITE ? io->length : io->range;
+	uint32_t done = 0;
+
+	CHECK(io->offset <= MEDIUM && bytes <= MEDIUM - io->offset);
+	CHECK(io->offset % 512 == 0 && bytes % 512 == 0);
+	if (store->fails)
+		return -EIO;
+	if (io->op != STORE_READ && io->op != STORE_WRITE)
+		return 0;
+	CHECK(io->data->length >= io->length);
+	for (unsigned i = 0; done < io->length; i++) {
+		const struct extent *extent = &io->data->extent[i];
+		uint32_t len = min(extent->length, io->length - done);
+		uint8_t *medium = store->region->base + io->offset + done;
+
+		memmove(io->op == STORE_READ ? extent->data : medium,
+			io->op == STORE_READ ? medium : extent->data, len);
+		done += len;
+	}
+	return 0;
+}
+
+static void fuzz_submit(struct store *base, struct store_io *io)
+{
+	struct fuzz_store *store = of_store(base);
+
+	if (store->holds) {
+		list_node_init(&io->link);
+		list_push_back(&store->held, &io->link);
+		return;
+	}
+	io->done(io, execute(store, io));
+}
+
+static void fuzz_cancel(struct store *base, struct store_io *io)
+{
+	(void)base;
+	if (!list_is_linked(&io->link))
+		return;
+	list_remove(&io->link);
+	io->done(io, -ECANCELED);
+}
+
+static int fuzz_map(struct store *base, enum store_op op, uint64_t offset, uint32_t length,
+		    struct extents *out)
+{
+	struct fuzz_store *store = of_store(base);
+
+	(void)op;
+	CHECK(offset <= MEDIUM && length <= MEDIUM - offset);
+	out->borrowed = true;
+	out->count = 1;
+	out->length = length;
+	out->extent[0] = (struct extent){ store->region->base + offset, length, store->region };
+	return 0;
+}
+
+static void fuzz_close(struct store *base)
+{
+	(void)base;
+}
+
+static const struct store_ops fuzz_ops = {
+	.name = "fuzz",
+	.submit = fuzz_submit,
+	.cancel = fuzz_cancel,
+	.map = fuzz_map,
+	.close = fuzz_close,
+};
+
+/* ---- a port ---- */
+
+struct fuzz_cmd {
+	struct scsi_cmd cmd;
+	uint8_t how;
+	bool wants_data;
+	unsigned completions;
+};
+
+static struct fuzz_cmd *of_cmd(struct scsi_cmd *cmd)
+{
+	return container_of(cmd, struct fuzz_cmd, cmd);
+}
+
+static void send_data(struct fuzz_cmd *cmd)
+{
+	static const uint8_t some[TRANSFER_MAX] = { 1, 2, 3 };
+
+	cmd->wants_data = false;
+	if (cmd->how & DATA_FAILS) {
+		scsi_data_out_received(&cmd->cmd, -EBADMSG);
+		return;
+	}
+	extents_copy_in(&cmd->cmd.data, 0, some, cmd->cmd.data_out_length);
+	scsi_data_out_received(&cmd->cmd, 0);
+}
+
+static void port_receive(struct scsi_cmd *scsi)
+{
+	struct fuzz_cmd *cmd = of_cmd(scsi);
+
+	CHECK(scsi->writes && scsi->data_out_length <= scsi->data_out_available);
+	CHECK(scsi->data_out_length <= scsi->data.length);
+	cmd->wants_data = true;
+	if (!(cmd->how & DATA_HOLDS))
+		send_data(cmd);
+}
+
+static void port_complete(struct scsi_cmd *scsi)
+{
+	struct fuzz_cmd *cmd = of_cmd(scsi);
+
+	CHECK(++cmd->completions == 1);
+	CHECK(!cmd->wants_data);
+	CHECK(scsi->data_in_length <= scsi->data.length);
+	CHECK(scsi->data_in_length <= (scsi->reads ? scsi->data_in_wanted : 0));
+	CHECK(scsi->sense_length <= SCSI_SENSE_MAX);
+	CHECK(scsi->aborted || (scsi->status == 0x02) == (scsi->sense_length != 0));
+}
+
+static const struct scsi_port_ops port = { port_receive, port_complete };
+
+/* ---- all of it, made for each input, so that each gives the same again ---- */
+
+struct bed {
+	struct memory *memory;
+	struct reactor *reactor;
+	struct fuzz_store store[2];
+	struct scsi_target *target;
+	struct scsi_nexus *nexus;
+	struct fuzz_cmd cmd[COMMANDS_MAX];
+	unsigned count;
+};
+
+static void add_lu(struct bed *bed, unsigned i)
+{
+	struct fuzz_store *store = &bed->store[i];
+	struct scsi_lu_config config = {
+		.store = &store->store,
+		.block_size = i == 0 ? 512 : 4096,
+		.removable = i == 1,
+		.thin = i == 1,
+		.seed = "fuzz",
+		.maximum_transfer = TRANSFER_MAX,
+	};
+	struct scsi_lu *lu;
+	char error[100];
+
+	store->store.ops = &fuzz_ops;
+	store->store.traits = (struct store_traits){
+		.size = MEDIUM,
+		.logical_block = 512,
+		.physical_block = 4096,
+		.discard_granularity = 4096,
+		.discard_zeroes = true,
+		.mappable = i == 0,
+	};
+	list_init(&store->held);
+	CHECK(memory_region_create(bed->memory, MEDIUM, -1, REGION_SHARED, &store->region) == 0);
+	CHECK(scsi_lu_create(&config, &lu, error, sizeof(error)) == 0);
+	CHECK(scsi_target_add(bed->target, i * 3, lu) == 0);
+}
+
+static void make(struct bed *bed)
+{
+	struct memory_config memory = { MEMORY_OFF, MEMORY_OFF };
+	struct reactor_config reactor = { .cpu = -1, .engine = ENGINE_EPOLL, .arena_bytes = ARENA };
+	struct scsi_nexus_config nexus = { .initiator_port = "i", .target_port = "t" };
+
+	CHECK(memory_create(&memory, &bed->memory) == 0);
+	reactor.memory = bed->memory;
+	CHECK(reactor_create(&reactor, &bed->reactor) == 0);
+	CHECK(scsi_target_create("fuzz", &bed->target) == 0);
+	add_lu(bed, 0);
+	add_lu(bed, 1);
+	nexus.target = bed->target;
+	nexus.reactor = bed->reactor;
+	CHECK(scsi_nexus_create(&nexus, &bed->nexus) == 0);
+	/* Room for what comes unasked. */
+	CHECK(arena_reserve(reactor_arena(bed->reactor), ARENA / 2) == 0);
+}
+
+static void unmake(struct bed *bed)
+{
+	struct arena_info info;
+
+	arena_get_info(reactor_arena(bed->reactor), &info);
+	CHECK(info.free == info.bytes && info.waiters == 0);
+	scsi_nexus_destroy(bed->nexus);
+	scsi_target_destroy(bed->target);
+	for (unsigned i = 0; i < 2; i++)
+		memory_region_destroy(bed->memory, bed->store[i].region);
+	reactor_destroy(bed->reactor);
+	memory_destroy(bed->memory);
+}
+
+static uint64_t lun_of(uint8_t selector)
+{
+	static const uint64_t luns[] = {
+		0,
+		UINT64_C(0x0003000000000000),
+		UINT64_C(0x4003000000000000),
+		UINT64_C(0x0001000000000000),
+		UINT64_C(0xc101000000000000),
+		UINT64_MAX,
+	};
+
+	return luns[selector % ARRAY_SIZE(luns)];
+}
+
+static void start(struct bed *bed, const uint8_t *record)
+{
+	struct fuzz_cmd *cmd = &bed->cmd[bed->count++];
+	uint32_t expected = get_be16(record + 2) * UINT32_C(8);
+
+	cmd->how = record[0];
+	cmd->cmd.nexus = bed->nexus;
+	cmd->cmd.port = &port;
+	cmd->cmd.lun = lun_of(record[1]);
+	memcpy(cmd->cmd.cdb, record + 8, 16);
+	cmd->cmd.cdb_length = record[5] & 0x80 ? record[5] & 0x1f : 16;
+	cmd->cmd.reads = record[0] & READS;
+	cmd->cmd.writes = record[0] & WRITES;
+	cmd->cmd.private_data = record[0] & PRIVATE;
+	cmd->cmd.data_in_wanted = cmd->cmd.reads ? expected : 0;
+	cmd->cmd.data_out_available = cmd->cmd.writes ? expected : 0;
+	cmd->cmd.unsolicited = min(record[4] * UINT32_C(64), cmd->cmd.data_out_available);
+	for (unsigned i = 0; i < 2; i++) {
+		bed->store[i].holds = record[0] & STORE_HOLDS;
+		bed->store[i].fails = record[0] & STORE_FAILS;
+	}
+	scsi_command_received(&cmd->cmd);
+	if (cmd->completions == 0) {
+		uint32_t room = min(cmd->cmd.unsolicited, cmd->cmd.data_out_length);
+
+		CHECK(cmd->cmd.data.length >= room);
+	}
+	if (cmd->how & ABORT)
+		scsi_cmd_abort(&cmd->cmd);
+}
+
+/* Gives every command what it waits for. True when there is nothing left to give. */
+static bool settle(struct bed *bed)
+{
+	bool idle = true;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct list_node *node = list_pop_front(&bed->store[i].held);
+
+		if (node == NULL)
+			continue;
+		idle = false;
+		struct store_io *io = container_of(node, struct store_io, link);
+		io->done(io, execute(&bed->store[i], io));
+	}
+	for (unsigned i = 0; i < bed->count; i++) {
+		struct fuzz_cmd *cmd = &bed->cmd[i];
+
+		if (cmd->wants_data)
+			send_data(cmd);
+		if (cmd->completions == 0)
+			idle = false;
+		else if (cmd->completions == 1) {
+			scsi_cmd_release(&cmd->cmd);
+			cmd->completions = 2;
+		}
+	}
+	reactor_turn(bed->reactor, 0);
+	return idle;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct bed *bed = calloc(1, sizeof(*bed));
+	unsigned rounds = 0;
+
+	CHECK(bed != NULL);
+	make(bed);
+	for (; size >= RECORD && bed->count < COMMANDS_MAX; data += RECORD, size -= RECORD)
+		start(bed, data);
+	while (!settle(bed))
+		CHECK(++rounds < 100000);
+	unmake(bed);
+	free(bed);
+	return 0;
+}
