@@ -406,15 +406,21 @@ int file_open(const struct store_config *config, struct store **out, struct stor
 void file_close(struct store *store)
 {
 	struct file_store *file = file_of(store);
+	bool was_used = false;
 
 	for (unsigned i = 0; i < file->lane_count; i++) {
 		struct file_lane *lane = &file->lanes[i];
 
+		was_used |= lane->reactor != NULL;
 		if (lane->known[false])
 			reactor_fd_forget(lane->reactor, file->fd);
 		if (lane->known[true])
 			reactor_fd_forget(lane->reactor, file->buffered_fd);
 	}
+	/* A clean stop leaves nothing in caches. */
+	if (was_used && !store->traits.read_only && fdatasync(file->buffered_fd) < 0)
+		log_error("store file: %s: not everything that was written is there: %s",
+			  file->path, strerror(errno));
 	if (file->fd >= 0 && file->fd != file->buffered_fd)
 		close(file->fd);
 	if (file->buffered_fd >= 0)
