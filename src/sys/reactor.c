@@ -37,6 +37,7 @@ struct reactor {
 	struct clock machine_clock;
 	struct clock *clock;
 	uint64_t now_ns;
+	bool is_clock_old;	/* the loop has waited since NOW_NS was read */
 	uint64_t waiting_since_ns;	/* by the machine's clock; 0: the last turn had work */
 	struct timers timers;
 	struct list deferred;
@@ -68,8 +69,18 @@ int reactor_node(const struct reactor *reactor)
 	return reactor->config.node;
 }
 
+static uint64_t read_clock(struct reactor *reactor)
+{
+	reactor->now_ns = clock_now_ns(reactor->clock);
+	reactor->is_clock_old = false;
+	return reactor->now_ns;
+}
+
 uint64_t reactor_now_ns(const struct reactor *reactor)
 {
+	/* Completions run while the engine waits: the first who asks reads the clock. */
+	if (reactor->is_clock_old)
+		read_clock((struct reactor *)(uintptr_t)reactor);
 	return reactor->now_ns;
 }
 
@@ -196,7 +207,8 @@ static void run_deferred(struct reactor *reactor)
 void reactor_timer_start(struct reactor *reactor, struct timer *timer, uint64_t delay_ms)
 {
 	/* The present tick has begun already: one more, so as never to be early. */
-	timers_start(&reactor->timers, timer, reactor->now_ns / TICK_NS + delay_ms + 1);
+	timers_start(&reactor->timers, timer,
+		     reactor_now_ns(reactor) / TICK_NS + delay_ms + 1);
 }
 
 void reactor_timer_stop(struct reactor *reactor, struct timer *timer)
@@ -260,12 +272,6 @@ static unsigned deliver_messages(struct reactor *reactor)
 }
 
 /* --- a turn --- */
-
-static uint64_t read_clock(struct reactor *reactor)
-{
-	reactor->now_ns = clock_now_ns(reactor->clock);
-	return reactor->now_ns;
-}
 
 static bool has_events(struct reactor *reactor)
 {
@@ -359,6 +365,7 @@ unsigned reactor_turn(struct reactor *reactor, int wait_ms)
 
 	if (run_pollers(reactor) || !list_is_empty(&reactor->deferred))
 		wait_ms = 0;
+	reactor->is_clock_old = true;
 	events += wait_for_work(reactor, timeout_of(reactor, wait_ms));
 	learn(reactor, events > 0 || !mpsc_is_empty(&reactor->messages));
 	counter_add(&reactor->completions, events);
