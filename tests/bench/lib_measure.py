@@ -180,7 +180,7 @@ def measure(plan, targets, setup, results, failures):
                     lost[target] += 1 if target.is_alive() else 3
                     continue
                 if taken:
-                    rows.setdefault(target.name, []).append(taken)
+                    rows.setdefault(target.name, []).append(dict(taken, repeat=repeat))
 
 
 def fill(target, setup):

@@ -91,7 +91,8 @@ def table(results):
 
 def _ratio(mine, theirs, metric):
     """Ratios of the repeats, pair by pair: each pair was taken side by side."""
-    pairs = zip((one[metric] for one in mine), (one[metric] for one in theirs))
+    others = {one["repeat"]: one[metric] for one in theirs}
+    pairs = ((one[metric], others.get(one["repeat"])) for one in mine)
     return spread([a / b for a, b in pairs if a is not None and b])
 
 
