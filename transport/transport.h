@@ -124,9 +124,8 @@ struct transport_task {
 /* Where the data segment of the PDU whose header has just come shall go. */
 enum transport_sink {
 	/*
-	 * The mover keeps it and shows it to pdu, whole. Above limits.recv_control_max (login_data_max
-	 * before full feature phase): violation TOO_LONG from inside header's caller, the sink becomes
-	 * DISCARD, and pdu follows.
+	 * The mover keeps it and shows it to pdu, whole. Above limits.recv_control_max: violation
+	 * TOO_LONG right after header, the sink becomes DISCARD, and pdu follows as always.
 	 */
 	TRANSPORT_SINK_CONTROL,
 	/*
