@@ -68,7 +68,7 @@ static int reopen_direct(int fd, bool read_only)
 	return direct_fd < 0 ? -errno : direct_fd;
 }
 
-/* What the kernel says: 0, -EOPNOTSUPP when there is no direct I/O, -ENODATA when it does not say. */
+/* What the kernel says: 0, -EOPNOTSUPP (no direct I/O here), -ENODATA (it does not say). */
 static int ask_kernel(int fd, struct direct_limits *limits)
 {
 #ifdef STATX_DIOALIGN

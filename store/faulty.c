@@ -57,7 +57,8 @@ static void faulty_submit(struct store *store, struct store_io *io)
 }
 
 /* The choices of "error", and what they are. */
-#define ERROR_CHOICES "EIO|ENOSPC|ENXIO|ENODEV|ETIMEDOUT|EREMOTEIO|EILSEQ|ENODATA|EROFS|EAGAIN|ENOMEM"
+#define ERROR_CHOICES                                                                              \
+	"EIO|ENOSPC|ENXIO|ENODEV|ETIMEDOUT|EREMOTEIO|EILSEQ|ENODATA|EROFS|EAGAIN|ENOMEM"
 static const int errors[] = { EIO,	 ENOSPC,  ENXIO, ENODEV, ETIMEDOUT, EREMOTEIO,
 			      EILSEQ, ENODATA, EROFS, EAGAIN, ENOMEM };
 

@@ -70,7 +70,7 @@ void file_close(struct store *store);
 int direct_open(int fd, bool read_only, uint64_t size, int *direct_fd,
 		struct direct_limits *limits, char *reason, size_t reason_size);
 
-/* The name of FD's file system where it lies in memory, so that O_DIRECT has no meaning; or NULL. */
+/* The name of FD's file system if that lies in memory, where O_DIRECT means nothing; or NULL. */
 const char *direct_in_memory(int fd);
 
 /* What sysfs tells of a block device. */

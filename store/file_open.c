@@ -125,10 +125,10 @@ static int open_file(struct opening *opening)
 			return refuse_errno(opening, "");
 		rc = create_file(opening);
 	} else if (!S_ISREG(opening->info.st_mode) && !S_ISBLK(opening->info.st_mode)) {
-		return store_refuse(opening->error, -EINVAL, "path", "%s is a %s", file->path,
-				    S_ISDIR(opening->info.st_mode)
-					    ? "folder"
-					    : "special file, neither a regular file nor a block device");
+		return store_refuse(opening->error, -EINVAL, "path",
+				    "%s is a %s, neither a regular file nor a block device",
+				    file->path,
+				    S_ISDIR(opening->info.st_mode) ? "folder" : "special file");
 	} else {
 		rc = open_existing(opening);
 	}
@@ -200,7 +200,7 @@ static int find_size(struct opening *opening, uint32_t logical_block)
 	if (settings_text(config, "size") == NULL) {
 		size = align_down(opening->bytes, logical_block);
 		if (size != opening->bytes)
-			log_warning("store file: %s: its last %u bytes are no full block and stay out",
+			log_warning("store file: %s: its last %u bytes are no full block, left out",
 				    file->path, (unsigned)(opening->bytes - size));
 		if (size == 0)
 			return store_refuse(opening->error, -EINVAL, "path",
@@ -216,7 +216,8 @@ static int find_size(struct opening *opening, uint32_t logical_block)
 			return store_refuse(opening->error, -EINVAL, "size",
 					    "%s has only %llu bytes%s", file->path,
 					    (unsigned long long)opening->bytes,
-					    file->is_device ? "" : " (create = true makes it larger)");
+					    file->is_device ? ""
+							    : " (create = true makes it larger)");
 		rc = extend_file(opening, size);
 		if (rc < 0)
 			return rc;
@@ -344,8 +345,9 @@ static int choose_direct(struct opening *opening)
 	rc = direct_open(file->buffered_fd, opening->config->read_only, opening->bytes, &file->fd,
 			 &file->direct, file->refusal, sizeof(file->refusal));
 	if (rc < 0 && wish == DIRECT_ON)
-		return store_refuse(opening->error, rc, "direct", "%s: %s (direct = \"auto\" does without)",
-				    file->path, file->refusal);
+		return store_refuse(opening->error, rc, "direct",
+				    "%s: %s (direct = \"auto\" does without)", file->path,
+				    file->refusal);
 	file->is_direct = rc == 0;
 	if (file->is_direct)
 		file->store.traits.physical_block =

@@ -35,7 +35,7 @@ struct loop {
 	char stat_path[64];
 };
 
-/* Makes a loop device over an unlinked file. False, with the reason printed, where that cannot be. */
+/* Makes a loop device over an unlinked file. False, with the reason printed, if it cannot. */
 static bool loop_make(struct loop *loop, unsigned block_size)
 {
 	char name[] = "/var/tmp/pinion-loop-XXXXXX";
