@@ -25,6 +25,8 @@ def session(**arguments):
     initiator = Initiator(PORT, TARGET, **arguments)
     response = initiator.login()
     assert response.bhs[36:38] == b"\0\0", "login refused"
+    initiator.test_unit_ready()  # takes the unit attention of a new nexus
+    assert initiator.test_unit_ready() == 0
     return initiator
 
 

@@ -183,6 +183,10 @@ class Initiator:
             elif pdu.opcode != 0x20:
                 raise AssertionError(f"unexpected opcode {pdu.opcode:#x}")
 
+    def test_unit_ready(self, lun=0):
+        self.send(self.command_bhs(bytes(6), 0x80, 0, lun))
+        return self.recv().bhs[3]
+
     def write(self, lba, data, block_size=512, lun=0, immediate=0, piece=8192):
         """WRITE(16), IMMEDIATE bytes with the command, the rest as asked for. Returns the status."""
         cdb = bytes([0x8A, 0]) + struct.pack(">QI", lba, len(data) // block_size) + bytes(2)
