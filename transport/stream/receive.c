@@ -4,10 +4,11 @@
  * that goes through everything that has come (RFC 7143 sections 11.2 and 13.1,
  * 13.2 for what digests cover).
  *
- * Where the rest of a large data segment is missing, the next receive puts it
- * straight into the extents, with the buffer behind it. What lies behind it is
- * most likely one more header and one more large segment, of which every byte
- * that comes into the buffer must be copied again: hence the small window.
+ * Where the rest of a data segment is missing, the next receive puts it
+ * straight into the extents, with the buffer behind it. What lies behind a
+ * large segment is most likely one more header and one more large segment, of
+ * which every byte that comes into the buffer must be copied again: hence the
+ * small window.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -284,7 +285,7 @@ void receive_arm(struct stream *stream)
 	rx->direct = 0;
 	if (stream->state == STREAM_OPEN && is_direct(rx)) {
 		count = direct_iov(rx);
-		rx->is_small = true;
+		rx->is_small = rx->pdu.data_length >= STREAM_LARGE;
 	}
 	rx->iov[count].iov_base = rx->buffer + rx->end;
 	rx->iov[count].iov_len = window(rx);

@@ -14,11 +14,21 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/log.h"
 #include "transport/stream/stream.h"
 
 static void note(struct stream *stream, const char *what, uint64_t a, uint64_t b)
 {
 	events_add(&stream->events, reactor_now_ns(stream->conn.reactor), what, a, b);
+}
+
+static void print_event(void *ctx, const struct event *event)
+{
+	const struct stream *stream = ctx;
+
+	log_debug("%s: %s %llu %llu at %llu us", stream->conn.peer, event->what,
+		  (unsigned long long)event->a, (unsigned long long)event->b,
+		  (unsigned long long)(event->time_ns / CLOCK_NS_PER_US));
 }
 
 /* --- ending --- */
@@ -52,6 +62,8 @@ static void finish(struct stream *stream)
 	reactor_timer_stop(reactor, &stream->stall_timer);
 	reactor_timer_stop(reactor, &stream->close_timer);
 	reactor_undefer(reactor, &stream->work);
+	if (log_get_level() >= LOG_LEVEL_DEBUG)
+		events_print(&stream->events, print_event, stream);
 	stream->conn.up->terminated(&stream->conn, stream->end, stream->end_error);
 	free_memory(stream);
 	stream->carrier->release(stream);
@@ -161,7 +173,8 @@ static int enable(struct transport_conn *conn, const struct transport_keys *keys
 	rx->next_capacity = STREAM_BUFFER;
 	stream->keys = *keys;
 	stream->is_enabled = true;
-	stream->tx.segment_max = (uint32_t)align_down(min(keys->send_data_max, keys->max_burst), 4);
+	stream->tx.segment_max = (uint32_t)align_down(
+		min_t(uint32_t, min(keys->send_data_max, keys->max_burst), STREAM_SEGMENT_MAX), 4);
 	stream->tx.burst_max = (uint32_t)align_down(keys->max_burst, 4);
 	stream->tx.flags = (keys->header_digest ? TX_HEADER_DIGEST : 0) |
 			   (keys->data_digest ? TX_DATA_DIGEST : 0);

@@ -35,10 +35,14 @@ enum {
 	STREAM_LOGIN_BUFFER = BHS_LEN + BHS_AHS_LEN_MAX + STREAM_LOGIN_DATA_MAX + 12,
 	STREAM_BUFFER = 65536,
 
-	/* After something large, receive only so much beyond it: see receive.c. */
-	STREAM_WINDOW_SMALL = 4096,
 	/* From this size on the rest of a data segment is received in its place. */
 	STREAM_DIRECT_MIN = 2048,
+	/* Behind a segment so large, receive only so much more: see receive.c. */
+	STREAM_LARGE = 16384,
+	STREAM_WINDOW_SMALL = 4096,
+
+	/* Longest Data-In segment, whatever the initiator takes: bounds the work of one batch. */
+	STREAM_SEGMENT_MAX = 262144,
 
 	STREAM_DRAIN_MS = 5000,
 	STREAM_LINGER_MS = 1000,
@@ -146,7 +150,7 @@ struct stream_rx {
 
 	bool is_in_flight;
 	bool wait_first;
-	bool is_small;		/* use the small window */
+	bool is_small;		/* use the small window, until it is filled */
 	bool is_paused;		/* too much is waiting to be sent */
 	bool has_ended;		/* the peer has closed its side */
 	uint32_t direct;	/* bytes that the receive in flight puts in their place */
