@@ -14,7 +14,10 @@
 #include "scsi/lu.h"
 #include "scsi/sense.h"
 
-enum { CONTROL_NACA = 0x04 };
+enum {
+	CONTROL_NACA = 0x04,
+	STEPS_MAX = 8, /* that run one after the other: each moves 256 KiB at most */
+};
 
 int cmd_status(struct scsi_cmd *cmd, enum scsi_status status)
 {
@@ -57,10 +60,32 @@ static void complete(struct scsi_cmd *cmd)
 	cmd->port->complete(cmd);
 }
 
+static void go_on(struct deferred *turn)
+{
+	struct scsi_cmd *cmd = container_of(turn, struct scsi_cmd, turn);
+
+	cmd->phase = SCSI_PHASE_RUNNING;
+	cmd_drive(cmd, SCSI_AGAIN);
+}
+
+/* A store that is done inline must not let one long command keep its core from all others. */
+static void yield(struct scsi_cmd *cmd)
+{
+	cmd->phase = SCSI_PHASE_YIELD;
+	cmd->turn.run = go_on;
+	list_node_init(&cmd->turn.link);
+	reactor_defer(cmd->nexus->reactor, &cmd->turn);
+}
+
 void cmd_drive(struct scsi_cmd *cmd, int step)
 {
-	while (step == SCSI_AGAIN)
+	for (unsigned steps = 0; step == SCSI_AGAIN; steps++) {
+		if (UNLIKELY(steps == STEPS_MAX)) {
+			yield(cmd);
+			return;
+		}
 		step = cmd->aborted ? SCSI_DONE : cmd->resume(cmd);
+	}
 	if (step == SCSI_DONE)
 		complete(cmd);
 }
@@ -265,6 +290,11 @@ void scsi_cmd_abort(struct scsi_cmd *cmd)
 	case SCSI_PHASE_MEMORY:
 		cmd->aborted = true;
 		arena_wait_cancel(cmd->nexus->arena, &cmd->waiter);
+		cmd_drive(cmd, SCSI_DONE);
+		break;
+	case SCSI_PHASE_YIELD:
+		cmd->aborted = true;
+		reactor_undefer(cmd->nexus->reactor, &cmd->turn);
 		cmd_drive(cmd, SCSI_DONE);
 		break;
 	case SCSI_PHASE_STORE:

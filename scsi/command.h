@@ -28,6 +28,7 @@ enum scsi_phase {
 	SCSI_PHASE_RUNNING, /* in a step, now */
 	SCSI_PHASE_MEMORY, /* in line for memory */
 	SCSI_PHASE_DATA_OUT, /* between receive_data_out and scsi_data_out_received */
+	SCSI_PHASE_YIELD, /* it has been at it for long: others first */
 	SCSI_PHASE_STORE, /* the store works on it */
 	SCSI_PHASE_COMPLETE, /* the port's, which sends the answer */
 };
@@ -132,7 +133,7 @@ int cmd_submit_data(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint32
 int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint64_t blocks,
 		     int (*next)(struct scsi_cmd *cmd));
 
-/* --- commands; spc.c, inquiry.c, vpd.c, mode.c, opcodes.c, sbc.c, sbc_rw.c, sbc_verify.c --- */
+/* --- commands; spc.c, inquiry.c, vpd.c, mode.c, opcodes.c, sbc.c, sbc_rw.c, sbc_verify.c, sbc_thin.c --- */
 
 int spc_test_unit_ready(struct scsi_cmd *cmd);
 int spc_request_sense(struct scsi_cmd *cmd, struct cursor *out);
@@ -152,6 +153,9 @@ int sbc_synchronize_cache(struct scsi_cmd *cmd);
 int sbc_read(struct scsi_cmd *cmd);
 int sbc_write(struct scsi_cmd *cmd);
 int sbc_verify(struct scsi_cmd *cmd);
+int sbc_write_and_verify(struct scsi_cmd *cmd);
+int sbc_unmap(struct scsi_cmd *cmd);
+int sbc_write_same(struct scsi_cmd *cmd);
 
 /* Reads LBA and number of blocks out of the CDB into CMD; false when beyond the medium (sense set). */
 bool sbc_range(struct scsi_cmd *cmd);

@@ -96,6 +96,15 @@ static int set_physical(struct scsi_lu *lu, const struct scsi_lu_config *config,
 	return 0;
 }
 
+static int set_thin(struct scsi_lu *lu, const struct scsi_lu_config *config,
+		    const struct complaint *complaint)
+{
+	if (config->thin && config->store->traits.discard_granularity == 0)
+		return complain(complaint, "it cannot be thin: the store cannot discard");
+	lu->thin = config->thin;
+	return 0;
+}
+
 static int set_maximum_transfer(struct scsi_lu *lu, const struct scsi_lu_config *config,
 				const struct complaint *complaint)
 {
@@ -240,12 +249,12 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 	lu->store = config->store;
 	lu->read_only = config->read_only || config->store->traits.read_only;
 	lu->removable = config->removable;
-	/* Not before UNMAP and WRITE SAME are there to use it. */
-	lu->thin = false;
 	lu->rotation_rate = config->rotation_rate;
 	ret = set_blocks(lu, config, &complaint);
 	if (ret == 0)
 		ret = set_physical(lu, config, &complaint);
+	if (ret == 0)
+		ret = set_thin(lu, config, &complaint);
 	if (ret == 0)
 		ret = set_maximum_transfer(lu, config, &complaint);
 	if (ret == 0)

@@ -21,6 +21,8 @@
 #define DPO    0x10
 #define FUA    0x08
 #define BYTCHK 0x06
+#define UNMAP  0x08
+#define NDOB   0x01
 /* GROUP NUMBER is ignored: grouping is not reported as supported, nor is it harmful. */
 #define GROUP 0x1f
 /* NACA and the obsolete bits. */
@@ -86,6 +88,11 @@ static const struct scsi_op commands[256] = {
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x2a, DPO | FUA, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
 		   .recommended_s = 60 },
+	[0x2e] = { .name = "WRITE AND VERIFY(10)", .start = sbc_write_and_verify,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .cdb_length = 10, .length_at = 7, .length_size = 2,
+		   .usage = { 0x2e, DPO | BYTCHK, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
+		   .recommended_s = 60 },
 	[0x2f] = { .name = "VERIFY(10)", .start = sbc_verify, .flags = OP_DATA_OUT,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x2f, DPO | BYTCHK, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
@@ -93,6 +100,16 @@ static const struct scsi_op commands[256] = {
 	[0x35] = { .name = "SYNCHRONIZE CACHE(10)", .start = sbc_synchronize_cache,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x35, 0x06, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
+		   .recommended_s = 120 },
+	[0x41] = { .name = "WRITE SAME(10)", .start = sbc_write_same,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .cdb_length = 10, .length_at = 7, .length_size = 2,
+		   .usage = { 0x41, UNMAP, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
+		   .recommended_s = 120 },
+	[0x42] = { .name = "UNMAP", .start = sbc_unmap,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_THIN,
+		   .cdb_length = 10, .length_at = 7, .length_size = 2,
+		   .usage = { 0x42, 0, 0, 0, 0, 0, GROUP, ALL_2, CONTROL, NOT_6 },
 		   .recommended_s = 120 },
 	[0x5a] = { .name = "MODE SENSE(10)", .report = spc_mode_sense, .flags = OP_DATA_IN,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
@@ -107,6 +124,11 @@ static const struct scsi_op commands[256] = {
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x8a, DPO | FUA, ALL_8, ALL_4, GROUP, CONTROL },
 		   .recommended_s = 60 },
+	[0x8e] = { .name = "WRITE AND VERIFY(16)", .start = sbc_write_and_verify,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .cdb_length = 16, .length_at = 10, .length_size = 4,
+		   .usage = { 0x8e, DPO | BYTCHK, ALL_8, ALL_4, GROUP, CONTROL },
+		   .recommended_s = 60 },
 	[0x8f] = { .name = "VERIFY(16)", .start = sbc_verify, .flags = OP_DATA_OUT,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x8f, DPO | BYTCHK, ALL_8, ALL_4, GROUP, CONTROL },
@@ -114,6 +136,11 @@ static const struct scsi_op commands[256] = {
 	[0x91] = { .name = "SYNCHRONIZE CACHE(16)", .start = sbc_synchronize_cache,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x91, 0x06, ALL_8, ALL_4, GROUP, CONTROL },
+		   .recommended_s = 120 },
+	[0x93] = { .name = "WRITE SAME(16)", .start = sbc_write_same,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .cdb_length = 16, .length_at = 10, .length_size = 4,
+		   .usage = { 0x93, UNMAP | NDOB, ALL_8, ALL_4, GROUP, CONTROL },
 		   .recommended_s = 120 },
 	[0x9e] = { .name = "SERVICE ACTION IN(16)", .actions = service_actions_in_16,
 		   .action_count = ARRAY_SIZE(service_actions_in_16) },
@@ -132,6 +159,11 @@ static const struct scsi_op commands[256] = {
 		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 		   .cdb_length = 12, .length_at = 6, .length_size = 4,
 		   .usage = { 0xaa, DPO | FUA, ALL_4, ALL_4, GROUP, CONTROL, NOT_4 },
+		   .recommended_s = 60 },
+	[0xae] = { .name = "WRITE AND VERIFY(12)", .start = sbc_write_and_verify,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .cdb_length = 12, .length_at = 6, .length_size = 4,
+		   .usage = { 0xae, DPO | BYTCHK, ALL_4, ALL_4, GROUP, CONTROL, NOT_4 },
 		   .recommended_s = 60 },
 	[0xaf] = { .name = "VERIFY(12)", .start = sbc_verify, .flags = OP_DATA_OUT,
 		   .cdb_length = 12, .length_at = 6, .length_size = 4,

@@ -27,7 +27,8 @@ int sbc_read_capacity_16(struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u32(out, lu->block_size);
 	cursor_put_u8(out, 0); /* no protection information */
 	cursor_put_u8(out, (uint8_t)log2_floor(lu->physical_block_size / lu->block_size));
-	cursor_put_u16(out, 0); /* LBA 0 is aligned */
+	/* LBPME, LBPRZ; LBA 0 is aligned. */
+	cursor_put_u16(out, !lu->thin ? 0 : lu->store->traits.discard_zeroes ? 0xc000 : 0x8000);
 	cursor_put_zeros(out, 16);
 	return SCSI_DONE;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VERIFY (10), (12), (16): reads the medium, and compares it with data from the
- * initiator where BYTCHK says so. SBC-4 section 5.35.
+ * VERIFY and WRITE AND VERIFY (10), (12), (16): read the medium, and compare it
+ * with data from the initiator where BYTCHK says so. SBC-4 sections 5.35 and 5.44.
  *
  * The data-out and the piece of the medium that it is compared with are taken
  * together, in one set of extents: a command that held the one while it waited
@@ -83,29 +83,68 @@ static int have_memory(struct scsi_cmd *cmd)
 	return cmd->data_out_length != 0 ? cmd_receive(cmd, read_piece) : read_piece(cmd);
 }
 
+static int verify_written(struct scsi_cmd *cmd)
+{
+	cmd->io.flags = 0;
+	return read_piece(cmd);
+}
+
+static int write_all(struct scsi_cmd *cmd)
+{
+	/* To the medium: what is verified shall not be a cache. */
+	cmd->io.flags = STORE_FUA;
+	return cmd_submit_data(cmd, STORE_WRITE, cmd->lba, cmd->data_out_length, &cmd->data,
+			       verify_written);
+}
+
+static int have_memory_to_write(struct scsi_cmd *cmd)
+{
+	extents_slice(&cmd->data, piece_offset(cmd), piece_length(cmd), &cmd->scratch);
+	return cmd_receive(cmd, write_all);
+}
+
+/*
+ * How much data comes: as much as BYTES, or whole blocks of what the initiator
+ * has. False when the command ends here: nothing comes, or (sense set) half a block.
+ */
+static bool expect_data(struct scsi_cmd *cmd, uint32_t bytes)
+{
+	uint32_t offered = min(bytes, cmd_bytes_offered(cmd));
+
+	cmd->transfer_length = bytes;
+	if (!is_aligned(offered, cmd->lu->block_size)) {
+		sense_invalid_information_unit(cmd);
+		return false;
+	}
+	cmd->data_out_length = offered;
+	return offered != 0;
+}
+
 int sbc_verify(struct scsi_cmd *cmd)
 {
-	uint32_t block = cmd->lu->block_size;
+	unsigned shift = cmd->lu->block_shift;
 
 	if (bytchk(cmd) == BYTCHK_RESERVED)
 		return sense_invalid_field(cmd, 1, 2);
-	if (!sbc_transfer_range(cmd))
+	if (!sbc_transfer_range(cmd) || cmd->blocks == 0)
 		return SCSI_DONE;
-	if (cmd->blocks == 0)
+	if (bytchk(cmd) == BYTCHK_ALL && !expect_data(cmd, (uint32_t)(cmd->blocks << shift)))
 		return SCSI_DONE;
-	if (bytchk(cmd) != BYTCHK_MEDIUM) {
-		cmd->transfer_length = bytchk(cmd) == BYTCHK_BLOCK
-					       ? block
-					       : (uint32_t)cmd->blocks << cmd->lu->block_shift;
-		cmd->data_out_length = min(cmd->transfer_length, cmd_bytes_offered(cmd));
-		if (!is_aligned(cmd->data_out_length, block)) {
-			cmd->data_out_length = 0;
-			return sense_invalid_information_unit(cmd);
-		}
-		if (cmd->data_out_length == 0)
-			return SCSI_DONE;
-	}
+	if (bytchk(cmd) == BYTCHK_BLOCK && !expect_data(cmd, cmd->lu->block_size))
+		return SCSI_DONE;
 	if (bytchk(cmd) == BYTCHK_ALL)
-		cmd->blocks = cmd->data_out_length >> cmd->lu->block_shift;
+		cmd->blocks = cmd->data_out_length >> shift;
 	return cmd_memory(cmd, piece_offset(cmd) + piece_length(cmd), have_memory);
+}
+
+int sbc_write_and_verify(struct scsi_cmd *cmd)
+{
+	unsigned shift = cmd->lu->block_shift;
+
+	if (bytchk(cmd) > BYTCHK_ALL)
+		return sense_invalid_field(cmd, 1, 2);
+	if (!sbc_transfer_range(cmd) || !expect_data(cmd, (uint32_t)(cmd->blocks << shift)))
+		return SCSI_DONE;
+	cmd->blocks = cmd->data_out_length >> shift;
+	return cmd_memory(cmd, piece_offset(cmd) + piece_length(cmd), have_memory_to_write);
 }

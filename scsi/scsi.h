@@ -97,6 +97,7 @@ struct scsi_cmd {
 	uint64_t started_ns;
 	int (*resume)(struct scsi_cmd *cmd);	/* the next step, once what it waits for has come */
 	struct arena_waiter waiter;
+	struct deferred turn;		/* long work goes on in the next turn of the loop */
 	struct extents scratch;		/* a second buffer, for commands that compare or repeat */
 	struct store_io io;
 	struct list_node link;		/* in the nexus's task set of this LU */

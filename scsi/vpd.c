@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "scsi/command.h"
+#include "scsi/limits.h"
 #include "scsi/lu.h"
 #include "scsi/sense.h"
 
@@ -101,17 +102,33 @@ static uint32_t in_blocks(const struct scsi_lu *lu, uint32_t bytes)
 	return bytes >> lu->block_shift;
 }
 
+static void put_unmap_limits(const struct scsi_lu *lu, struct cursor *out)
+{
+	uint32_t granularity = in_blocks(lu, lu->store->traits.discard_granularity);
+
+	cursor_put_u32(out, UNMAP_BLOCKS_MAX);
+	cursor_put_u32(out, UNMAP_DESCRIPTORS_MAX);
+	cursor_put_u32(out, max(granularity, 1u));
+	cursor_put_u32(out, 0x80000000); /* UGAVALID: aligned at LBA 0 */
+}
+
 static void page_limits(struct scsi_cmd *cmd, struct cursor *out)
 {
 	const struct scsi_lu *lu = cmd->lu;
 	uint32_t granularity = min(in_blocks(lu, lu->physical_block_size), (uint32_t)UINT16_MAX);
 	uint32_t optimal = in_blocks(lu, lu->store->traits.optimal_io);
 
-	cursor_put_u8(out, 0);
+	cursor_put_u8(out, 0x01); /* WSNZ */
 	cursor_put_u8(out, 0); /* MAXIMUM COMPARE AND WRITE LENGTH: none */
 	cursor_put_u16(out, (uint16_t)granularity);
 	cursor_put_u32(out, lu->maximum_blocks);
 	cursor_put_u32(out, min(optimal, lu->maximum_blocks));
+	cursor_put_u32(out, 0);
+	if (lu->thin)
+		put_unmap_limits(lu, out);
+	else
+		cursor_put_zeros(out, 16);
+	cursor_put_u64(out, WRITE_SAME_BLOCKS_MAX);
 	cursor_put_zeros(out, PAGE_HEADER + 60 - cursor_offset(out));
 }
 
@@ -123,11 +140,19 @@ static void page_characteristics(struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_zeros(out, PAGE_HEADER + 60 - cursor_offset(out));
 }
 
-/* Provisioning type 0: nothing that the initiator could use. */
 static void page_provisioning(struct scsi_cmd *cmd, struct cursor *out)
 {
-	(void)cmd;
-	cursor_put_zeros(out, 4);
+	const struct scsi_lu *lu = cmd->lu;
+
+	cursor_put_u8(out, 0);
+	if (lu->thin) {
+		/* LBPU, LBPWS, LBPWS10; LBPRZ 001b */
+		cursor_put_u8(out, 0xe0 | (lu->store->traits.discard_zeroes ? 0x04 : 0));
+		cursor_put_u8(out, 0x02); /* thin provisioned */
+	} else {
+		cursor_put_u16(out, 0);
+	}
+	cursor_put_u8(out, 0);
 }
 
 /* ---- the table --------------------------------------------------------------- */

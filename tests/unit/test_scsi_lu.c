@@ -61,6 +61,7 @@ static void test_scsi_lu_create__refusals(void **state)
 	REFUSED("NAA", config.naa_length = 8; config.naa[0] = 0x60);
 	REFUSED("NAA", config.naa_length = 16; config.naa[0] = 0x30);
 	REFUSED("NAA", config.naa_length = 4; config.naa[0] = 0x30);
+	REFUSED("cannot be thin", config.thin = true);
 	REFUSED("identifier", config.seed = NULL);
 }
 

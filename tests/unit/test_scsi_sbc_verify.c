@@ -168,6 +168,86 @@ static void test_sbc_verify__changes_nothing(void **state)
 	assert_int_equal(bed->store.count[STORE_WRITE], 0);
 }
 
+/* ---- WRITE AND VERIFY ---- */
+
+static void write_and_verify(struct bed *bed, struct bed_cmd *cmd, unsigned length, unsigned bytchk,
+			     uint64_t lba, uint32_t blocks)
+{
+	verify(bed, cmd, length, bytchk, lba, blocks);
+	cmd->cmd.cdb[0] = length == 10 ? 0x2e : length == 12 ? 0xae : 0x8e;
+}
+
+static void test_sbc_write_and_verify__writes_and_reads(void **state)
+{
+	static const unsigned lengths[] = { 10, 12, 16 };
+	struct bed *bed = *state;
+	uint8_t *data = malloc(BLOCKS * 512);
+	struct bed_cmd cmd;
+
+	for (unsigned i = 0; i < 3; i++) {
+		bed_pattern(data, BLOCKS * 512, i);
+		bed->store.count[STORE_READ] = 0;
+		write_and_verify(bed, &cmd, lengths[i], i % 2, 10, BLOCKS);
+		bed_has(&cmd, data, BLOCKS * 512);
+		assert_int_equal(bed_run(&cmd), 0x00);
+		assert_int_equal(cmd.cmd.transfer_length, BLOCKS * 512);
+		assert_memory_equal(bed_medium(bed, 10), data, BLOCKS * 512);
+		assert_int_equal(bed->store.count[STORE_READ], 3);
+	}
+	free(data);
+}
+
+static void test_sbc_write_and_verify__lengths_and_refusals(void **state)
+{
+	struct bed *bed = *state;
+	uint8_t data[1024];
+	struct bed_cmd cmd;
+
+	bed_pattern(data, sizeof(data), 8);
+	write_and_verify(bed, &cmd, 10, 1, 5, 2);
+	bed_has(&cmd, data, 512);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	assert_int_equal(cmd.cmd.transfer_length, 1024);
+	assert_memory_equal(bed_medium(bed, 5), data, 512);
+	assert_memory_not_equal(bed_medium(bed, 6), data + 512, 512);
+	write_and_verify(bed, &cmd, 10, 1, 5, 1);
+	bed_has(&cmd, data, 200);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x0e03);
+	write_and_verify(bed, &cmd, 10, 0, 5, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	write_and_verify(bed, &cmd, 16, 0, 32768, 1);
+	bed_has(&cmd, data, 512);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x2100);
+	write_and_verify(bed, &cmd, 10, 3, 5, 1);
+	bed_has(&cmd, data, 512);
+	BED_RUN_FIELD(&cmd, 1, 2);
+}
+
+/* The medium spoils what is written while nobody looks. */
+static void test_sbc_write_and_verify__finds_a_difference(void **state)
+{
+	struct bed *bed = *state;
+	uint8_t data[512];
+	struct bed_cmd cmd;
+
+	bed_pattern(data, sizeof(data), 8);
+	bed->store.hold = true;
+	write_and_verify(bed, &cmd, 10, 1, 5, 1);
+	bed_has(&cmd, data, 512);
+	bed_start(&cmd);
+	bed_turns(bed, 2);
+	bed_store_finish(bed, 0);
+	assert_int_equal(bed->store.held_count, 1);
+	assert_int_equal(bed->store.flags, 0);
+	bed_medium(bed, 5)[100] ^= 1;
+	bed_store_finish(bed, 0);
+	bed_wait(&cmd);
+	bed_expect_sense(&cmd, 0x0e, 0x1d00);
+	bed_release(&cmd);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -179,6 +259,9 @@ int main(void)
 		TEST(test_sbc_verify__compares_one_block),
 		TEST(test_sbc_verify__compares_what_there_is),
 		TEST(test_sbc_verify__changes_nothing),
+		TEST(test_sbc_write_and_verify__writes_and_reads),
+		TEST(test_sbc_write_and_verify__lengths_and_refusals),
+		TEST(test_sbc_write_and_verify__finds_a_difference),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
