@@ -8,6 +8,9 @@
 
 #define UNMAP_BLOCKS_MAX      (1024u * 1024u) /* MAXIMUM UNMAP LBA COUNT */
 #define UNMAP_DESCRIPTORS_MAX 255 /* what fits in one extent of the smallest size */
-#define WRITE_SAME_BLOCKS_MAX (1024u * 1024u) /* MAXIMUM WRITE SAME LENGTH */
+/*
+ * MAXIMUM WRITE SAME LENGTH: a block that is not zero must be written as often.
+ */
+#define WRITE_SAME_BLOCKS_MAX 32768u
 
 #endif

@@ -170,7 +170,8 @@ int sbc_write_same(struct scsi_cmd *cmd)
 	if (cmd->cdb[0] == WRITE_SAME_16 && (cmd->cdb[1] & NDOB))
 		return write_zeroes(cmd);
 	cmd->transfer_length = size;
-	if (cmd_bytes_offered(cmd) < size)
+	/* More would be a mistake as well: what should become of it? */
+	if (cmd_bytes_offered(cmd) != size)
 		return sense_invalid_information_unit(cmd);
 	cmd->data_out_length = size;
 	return cmd_memory(cmd, EXTENT_MIN + piece_length(cmd), receive_block);

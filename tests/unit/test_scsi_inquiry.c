@@ -230,7 +230,7 @@ static void test_vpd_page__limits(void **state)
 	struct bed bed;
 
 	(void)state;
-	put_be64(expected + 36, 1 << 20); /* WRITE SAME */
+	put_be64(expected + 36, 32768); /* WRITE SAME */
 	bed_setup(&bed, &(struct bed_config){ 0 });
 	expect_page(&bed, 0xb0, expected, sizeof(expected));
 	bed_teardown(&bed);

@@ -330,6 +330,10 @@ static void test_sbc_write_same__refusals(void **state)
 	bed_has(&cmd, block, 511);
 	assert_int_equal(bed_run(&cmd), 0x02);
 	bed_expect_sense(&cmd, 0x05, 0x0e03);
+	write_same(bed, &cmd, 10, 0, 0, 1);
+	bed_has(&cmd, block, 1024);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x0e03);
 	expect_untouched(bed, 0, 32768);
 	make(&thick, false, 512);
 	write_same(&thick, &cmd, 10, 0x08, 0, 1);
@@ -376,7 +380,7 @@ static void test_vpd_page__thin(void **state)
 	assert_int_equal(get_be32(cmd.in + 24), 255);
 	assert_int_equal(get_be32(cmd.in + 28), 8);
 	assert_int_equal(get_be32(cmd.in + 32), 0x80000000);
-	assert_int_equal(get_be64(cmd.in + 36), 1 << 20);
+	assert_int_equal(get_be64(cmd.in + 36), 32768);
 	bed_release(&cmd);
 	BED_CDB(bed, &cmd, 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0);
 	bed_wants(&cmd, 32);
