@@ -22,7 +22,7 @@ struct pipe {
 
 /* One operation of the connection: a receive or a send. */
 struct operation {
-	struct msghdr *header;	/* NULL: not in flight */
+	struct msghdr *header; /* NULL: not in flight */
 	bool is_cancelled;
 };
 
@@ -33,12 +33,12 @@ struct loop_end {
 
 struct loop {
 	struct reactor *reactor;
-	struct loop_end *target;	/* NULL: gone */
+	struct loop_end *target; /* NULL: gone */
 	struct pipe in, out;
 	struct operation recv, send;
 	size_t recv_max, send_max, room;
-	bool is_closed;			/* by the peer */
-	bool is_finished;		/* by the target */
+	bool is_closed; /* by the peer */
+	bool is_finished; /* by the target */
 	bool is_waiting;
 	int error;
 	struct deferred pump;
@@ -86,9 +86,8 @@ static size_t limit(size_t max)
 
 static bool is_recv_ready(const struct loop *loop)
 {
-	return loop->recv.header != NULL &&
-	       (loop->recv.is_cancelled || loop->error != 0 || loop->is_closed ||
-		pipe_length(&loop->in) != 0);
+	return loop->recv.header != NULL && (loop->recv.is_cancelled || loop->error != 0 ||
+					     loop->is_closed || pipe_length(&loop->in) != 0);
 }
 
 static bool is_send_ready(const struct loop *loop)

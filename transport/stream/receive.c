@@ -84,8 +84,7 @@ static void begin_pdu(struct stream *stream, const uint8_t *header)
 /* Control data that the buffer cannot hold. */
 static bool is_control_too_long(const struct stream *stream)
 {
-	uint32_t control_max = stream->is_enabled ? STREAM_CONTROL_DATA_MAX :
-						    STREAM_LOGIN_DATA_MAX;
+	uint32_t control_max = stream->is_enabled ? STREAM_CONTROL_DATA_MAX : STREAM_LOGIN_DATA_MAX;
 
 	return stream->rx.pdu.sink == TRANSPORT_SINK_CONTROL &&
 	       stream->rx.pdu.data_length > control_max;
@@ -197,9 +196,8 @@ static bool step_tail(struct stream *stream)
 	if (available(rx) < tail_length(stream))
 		return false;
 	if (stream->keys.data_digest)
-		rx->pdu.data_digest_error =
-			crc32c_finish(crc32c_update(rx->crc, tail, pad)) !=
-			crc32c_get_digest(tail + pad);
+		rx->pdu.data_digest_error = crc32c_finish(crc32c_update(rx->crc, tail, pad)) !=
+					    crc32c_get_digest(tail + pad);
 	rx->begin += tail_length(stream);
 	finish_pdu(stream);
 	return true;

@@ -296,13 +296,11 @@ static struct transport_task *current_task(const struct stream *stream)
 
 static void report_violation(struct stream *stream, enum transport_violation violation)
 {
-	struct transport_task *task =
-		violation == TRANSPORT_BAD_TTT ? NULL : current_task(stream);
+	struct transport_task *task = violation == TRANSPORT_BAD_TTT ? NULL : current_task(stream);
 
 	stream->conn.up->violation(&stream->conn, task, &stream->rx.bhs, violation);
 	/* What the upcall did may have ended the get. */
-	if (task != NULL && current_task(stream) == task &&
-	    violation != TRANSPORT_BAD_DATA_DIGEST)
+	if (task != NULL && current_task(stream) == task && violation != TRANSPORT_BAD_DATA_DIGEST)
 		get_complete(stream, stream_task_of(task), -EPROTO);
 }
 
@@ -361,8 +359,8 @@ static bool stop_landing(struct stream *stream, const struct transport_task *tas
 {
 	struct stream_rx *rx = &stream->rx;
 
-	if (rx->step == RX_HEADER || !rx->is_solicited ||
-	    rx->pdu.sink != TRANSPORT_SINK_EXTENTS || rx->pdu.extents != task->data)
+	if (rx->step == RX_HEADER || !rx->is_solicited || rx->pdu.sink != TRANSPORT_SINK_EXTENTS ||
+	    rx->pdu.extents != task->data)
 		return false;
 	if (rx->is_in_flight && rx->direct != 0) {
 		stream->carrier->cancel_recv(stream);

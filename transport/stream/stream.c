@@ -133,8 +133,7 @@ static void work(struct deferred *deferred)
 	if (stream->state == STREAM_DRAINING && stream->tx.unsent == 0 &&
 	    list_is_empty(&stream->tx.queue))
 		say_goodbye(stream);
-	if (stream->state == STREAM_CLOSING && !stream->rx.is_in_flight &&
-	    !stream->tx.is_in_flight)
+	if (stream->state == STREAM_CLOSING && !stream->rx.is_in_flight && !stream->tx.is_in_flight)
 		finish(stream);
 }
 
@@ -210,8 +209,7 @@ static struct transport_limits limits(const char *name)
 	};
 }
 
-int stream_init(struct stream *stream, const struct stream_carrier *carrier,
-		unsigned stall_seconds)
+int stream_init(struct stream *stream, const struct stream_carrier *carrier, unsigned stall_seconds)
 {
 	if (stall_seconds == 0)
 		stall_seconds = STREAM_STALL_DEFAULT_S;

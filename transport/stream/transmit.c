@@ -57,8 +57,7 @@ struct bhs *transmit_header(struct tx_batch *batch)
 void transmit_seal_header(struct tx_batch *batch, struct bhs *bhs, uint8_t flags)
 {
 	if (flags & TX_HEADER_DIGEST)
-		crc32c_put_digest(add_head(batch, CRC32C_DIGEST_LEN),
-				  crc32c(0, bhs->raw, BHS_LEN));
+		crc32c_put_digest(add_head(batch, CRC32C_DIGEST_LEN), crc32c(0, bhs->raw, BHS_LEN));
 }
 
 /* Padding and digest behind the LENGTH bytes of DATA. */
@@ -113,8 +112,8 @@ static void add_extents(struct tx_batch *batch, const struct extents *extents, u
 
 static bool cut_pdu(struct stream *stream, struct tx_item *item)
 {
-	struct transport_pdu *pdu = container_of((uint64_t(*)[4])(void *)item,
-						 struct transport_pdu, mover);
+	struct transport_pdu *pdu =
+		container_of((uint64_t(*)[4])(void *)item, struct transport_pdu, mover);
 	struct tx_batch *batch = stream->tx.batch;
 	struct bhs *bhs = transmit_header(batch);
 
@@ -147,8 +146,7 @@ static void put_status(struct bhs *bhs, const struct bhs *response)
 }
 
 /* One Data-In PDU; returns whether it also carried the status. */
-static bool cut_data_in(struct stream *stream, struct transport_task *task,
-			struct stream_task *st)
+static bool cut_data_in(struct stream *stream, struct transport_task *task, struct stream_task *st)
 {
 	const struct transport_numbers *numbers = stream->conn.numbers;
 	struct tx_batch *batch = stream->tx.batch;
@@ -178,8 +176,7 @@ static bool cut_data_in(struct stream *stream, struct transport_task *task,
 	return has_status;
 }
 
-static void cut_response(struct stream *stream, struct transport_task *task,
-			 struct stream_task *st)
+static void cut_response(struct stream *stream, struct transport_task *task, struct stream_task *st)
 {
 	struct tx_batch *batch = stream->tx.batch;
 	struct bhs *bhs = transmit_header(batch);
@@ -295,8 +292,8 @@ static void complete(struct stream *stream, struct tx_item *item, int err)
 {
 	stream->tx.queued--;
 	if (item->kind == TX_PDU) {
-		struct transport_pdu *pdu = container_of((uint64_t(*)[4])(void *)item,
-							 struct transport_pdu, mover);
+		struct transport_pdu *pdu =
+			container_of((uint64_t(*)[4])(void *)item, struct transport_pdu, mover);
 
 		pdu->sent(pdu, err);
 	} else {

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/container.h"
-#include "base/log.h"
 #include "transport/stream/stream.h"
 #include "transport/tcp/tcp.h"
 

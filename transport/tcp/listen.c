@@ -21,8 +21,8 @@
 #include "transport/tcp/tcp.h"
 
 enum {
-	BACKLOG = 1024,		/* the kernel's own limit (somaxconn) may be lower */
-	RETRY_MS = 100,		/* after an accept that failed */
+	BACKLOG = 1024, /* the kernel's own limit (somaxconn) may be lower */
+	RETRY_MS = 100, /* after an accept that failed */
 
 	/* A peer that is gone without a word is noticed after 60 s of silence. */
 	KEEPALIVE_IDLE_S = 30,
@@ -36,7 +36,7 @@ struct tcp_listener {
 	struct tcp_origin origin;
 	struct reactor *(*place)(void *user, const char *peer);
 	int fd;
-	bool is_closing;	/* close came; the accept in flight frees it */
+	bool is_closing; /* close came; the accept in flight frees it */
 	struct io_op accept_op;
 	struct deferred start;
 	struct timer retry_timer;
