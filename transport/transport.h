@@ -28,6 +28,7 @@
 #include "base/list.h"
 #include "proto/bhs.h"
 #include "sys/arena.h"
+#include "sys/memory.h"
 #include "sys/reactor.h"
 
 struct transport_conn;
@@ -63,6 +64,7 @@ struct transport_keys {
 	uint32_t first_burst;
 	uint32_t max_outstanding_r2t;
 	uint8_t error_recovery_level;
+	bool rdma_extensions;	/* RDMAExtensions=Yes: not so in discovery */
 };
 
 /*
@@ -261,6 +263,8 @@ struct transport_listener_config {
 	void *user;
 	/* Which reactor shall own a connection from PEER (numeric, no port); NULL: none, close it. */
 	struct reactor *(*place)(void *user, const char *peer);
+	/* Likewise, better on NUMA node NODE, where its device is (-1: not known). NULL: as place. */
+	struct reactor *(*place_near)(void *user, const char *peer, int node);
 	/*
 	 * On that reactor's thread. iSCSI sets conn->up and conn->user and
 	 * returns 0, or a negative errno to close it.
@@ -290,6 +294,38 @@ struct transport_listener {
  */
 int tcp_listen(const struct transport_listener_config *config, struct transport_listener **out,
 	       char *error, size_t error_size);
+
+/* --- iSER --- */
+
+struct iser;		/* the process's RDMA devices, and the memory registered with them */
+struct iser_verbs;
+
+struct iser_config {
+	struct memory *memory;
+	struct reactor *const *reactors;
+	unsigned reactor_count;
+	unsigned window;	/* commands of a session at most, for the receives; 0: default 128 */
+	int busy_poll_us;	/* as in struct reactor_config */
+	enum memory_mode odp;	/* on-demand paging; AUTO and ON: where the device has it */
+	const struct iser_verbs *verbs;	/* NULL: the machine's; tests bring their own */
+};
+
+/*
+ * Opens the RDMA devices and registers MEMORY with them, now and as it comes. Before the reactors
+ * run. 0, or a negative errno (-ENODEV: there is none; -ENOSYS: built without) with one line for the
+ * administrator in ERROR.
+ */
+int iser_create(const struct iser_config *config, struct iser **out, char *error,
+		size_t error_size);
+/* The reactors have stopped, but are still there; no connection and no listener is left. */
+void iser_destroy(struct iser *iser);
+/* Shows VISIT a line about each device: what it is and how memory is registered. Any thread. */
+void iser_describe(struct iser *iser, void (*visit)(void *context, const char *line),
+		   void *context);
+
+/* As tcp_listen, by RDMA CM; the port number may be that of a TCP portal. CONFIG's reactor is one of ISER's. */
+int iser_listen(struct iser *iser, const struct transport_listener_config *config,
+		struct transport_listener **out, char *error, size_t error_size);
 
 static inline void transport_send_control(struct transport_conn *conn, struct transport_pdu *pdu)
 {
