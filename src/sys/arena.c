@@ -32,6 +32,7 @@ struct arena {
 	size_t wanted;
 	size_t free_bytes;
 	size_t reserved;
+	size_t reserve_used;	/* by extents that arena_take_reserved has filled */
 	size_t chunks;
 	unsigned region_count;
 	struct region *region[ARENA_REGIONS_MAX];
@@ -206,22 +207,45 @@ short_of:
 	return -EAGAIN;
 }
 
+/*
+ * What ordinary takers must leave. Whoever uses his part of the reserve does not
+ * need it again before he gives it back: were it kept aside a second time,
+ * takers that wait with their part in hand could wait for each other for ever.
+ */
+static size_t floor_of(const struct arena *arena)
+{
+	return arena->reserved - min(arena->reserved, arena->reserve_used);
+}
+
 int arena_take(struct arena *arena, struct extents *extents, uint32_t length)
 {
 	if (!list_is_empty(&arena->line))
 		return -EAGAIN;
-	return extents_grow(arena, extents, length, arena->reserved);
+	return extents_grow(arena, extents, length, floor_of(arena));
 }
 
 int arena_take_reserved(struct arena *arena, struct extents *extents, uint32_t length)
 {
-	return extents_grow(arena, extents, length, 0);
+	uint32_t before = extents->length;
+	uint32_t used;
+
+	if (extents_grow(arena, extents, length, 0) < 0)
+		return -EAGAIN;
+	/* What was rounded up beyond the page was nobody's part. */
+	used = min(extents->length, (length + EXTENT_MIN - 1) & ~(EXTENT_MIN - 1));
+	if (used > before) {
+		extents->reserved += used - before;
+		arena->reserve_used += used - before;
+	}
+	return 0;
 }
 
 void arena_give(struct arena *arena, struct extents *extents)
 {
-	if (!extents->borrowed)
+	if (!extents->borrowed) {
 		extents_cut(arena, extents, 0);
+		arena->reserve_used -= extents->reserved;
+	}
 	extents_init(extents);
 }
 
@@ -252,7 +276,7 @@ void arena_serve(struct arena *arena)
 	while ((node = list_front(&arena->line)) != NULL) {
 		struct arena_waiter *waiter = container_of(node, struct arena_waiter, link);
 
-		if (extents_grow(arena, waiter->extents, waiter->length, arena->reserved) < 0)
+		if (extents_grow(arena, waiter->extents, waiter->length, floor_of(arena)) < 0)
 			return;
 		arena_wait_cancel(arena, waiter);
 		waiter->ready(waiter);

@@ -39,6 +39,7 @@ struct extents {
 	uint16_t count;
 	bool borrowed;		/* memory of a store: not to be given back */
 	uint32_t length;
+	uint32_t reserved;	/* bytes of it that count against the arena's reserve */
 	struct extent extent[EXTENTS_MAX];
 };
 
@@ -47,6 +48,7 @@ static inline void extents_init(struct extents *extents)
 	extents->count = 0;
 	extents->borrowed = false;
 	extents->length = 0;
+	extents->reserved = 0;
 }
 
 /* Copies LEN bytes into EXTENTS at byte OFFSET; the caller has checked that they fit. */
@@ -120,8 +122,9 @@ void arena_wait_cancel(struct arena *arena, struct arena_waiter *waiter);
 
 /*
  * Sets BYTES aside for arena_take_reserved. -EAGAIN when more than half of the
- * arena would be set aside. Taking uses up no reservation by itself: what is
- * reserved is a floor that ordinary takers may not go below.
+ * arena would be set aside. What is reserved and not in use (taken by
+ * arena_take_reserved and not given back) is a floor that ordinary takers may not
+ * go below.
  */
 int arena_reserve(struct arena *arena, size_t bytes);
 void arena_unreserve(struct arena *arena, size_t bytes);
