@@ -328,6 +328,42 @@ static void test_cmd_memory__no_more_unsolicited_than_the_cdb_takes(void **state
 	bed_release(&cmd);
 }
 
+/*
+ * As many writes as there are slots, all with unsolicited data and all wanting
+ * more: what is set aside for such data is in use then, and must not keep the
+ * rest from being had.
+ */
+static void test_cmd_memory__all_slots_waiting(void **state)
+{
+	enum { SLOTS = 32, BYTES = 1 << 20, UNSOLICITED = 65536 };
+	static struct bed_cmd cmd[SLOTS];
+	static uint8_t data[BYTES];
+	struct bed_config config = { .arena_bytes = 4 << 20 };
+	struct bed bed;
+
+	(void)state;
+	bed_setup(&bed, &config);
+	bed_clear_attention(&bed);
+	assert_int_equal(arena_reserve(bed.arena, SLOTS * UNSOLICITED), 0);
+	bed.store.hold = true;
+	for (unsigned i = 0; i < SLOTS; i++) {
+		BED_CDB(&bed, &cmd[i], 0x2a, 0, 0, 0, 0, 0, 0, 8, 0, 0);
+		bed_has(&cmd[i], data, BYTES);
+		cmd[i].cmd.unsolicited = UNSOLICITED;
+		bed_start(&cmd[i]);
+	}
+	bed.store.hold = false;
+	while (bed.store.held_count != 0)
+		bed_store_finish(&bed, 0);
+	for (unsigned i = 0; i < SLOTS; i++) {
+		bed_wait(&cmd[i]);
+		assert_int_equal(cmd[i].cmd.status, 0x00);
+		bed_release(&cmd[i]);
+	}
+	arena_unreserve(bed.arena, SLOTS * UNSOLICITED);
+	bed_teardown(&bed);
+}
+
 static void test_cmd_memory__busy_when_the_reserve_fails(void **state)
 {
 	struct bed *bed = *state;
@@ -583,6 +619,7 @@ int main(void)
 		TEST(test_cmd_memory__inquiry_waits),
 		TEST(test_cmd_memory__unsolicited_has_room_at_once),
 		TEST(test_cmd_memory__no_more_unsolicited_than_the_cdb_takes),
+		cmocka_unit_test(test_cmd_memory__all_slots_waiting),
 		TEST(test_cmd_memory__busy_when_the_reserve_fails),
 		cmocka_unit_test(test_cmd_memory__more_than_there_will_ever_be),
 		TEST(test_scsi_cmd_abort__waiting_for_memory),
