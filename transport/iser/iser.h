@@ -186,7 +186,8 @@ struct iser_queue {
 	struct io_op event_op;
 	struct busy busy;
 	uint64_t idle_since_ns;		/* polls find nothing since then; 0: the last one did */
-	uint64_t armed_ns;
+	uint64_t work_since_ns;		/* before that they did, since then ... */
+	uint64_t work_ns;		/* ... for so long */
 	bool is_polled;
 	bool is_closing;		/* event_op's end frees it */
 };
@@ -311,7 +312,6 @@ struct iser_receive {
 	struct iser_rx *rx;
 	struct iser_slab slab;
 	struct ibv_recv_wr *again;	/* to be posted anew at the end of this turn */
-	struct bhs bhs;
 	struct transport_rx pdu;
 };
 
@@ -327,10 +327,8 @@ struct iser_transmit {
 	uint32_t mask;
 	uint32_t slots;			/* of the send queue that are free */
 	uint32_t unsignalled;		/* SENDs since the last with a completion */
-	uint32_t chain_first;		/* ring index of the first in the chain */
 	struct iser_item hello;
 	uint16_t hello_ord;
-	uint32_t data_max;		/* of a PDU that is not plain */
 	uint64_t progress_ns;
 };
 
@@ -416,11 +414,11 @@ void iser_transmit_done(struct iser_conn *conn, const struct ibv_wc *wc);
 bool iser_transmit_is_idle(const struct iser_conn *conn);
 /* Completes everything that is queued or posted with ERR. */
 void iser_transmit_fail(struct iser_conn *conn, int err);
-/*
- * The next work request of the chain with room for SGES entries; NULL when the chain is full
- * and could not be posted (the connection is ending then).
- */
-struct ibv_send_wr *iser_transmit_next(struct iser_conn *conn, unsigned sges);
+/* Makes room in the chain for WRS and SGES more. False: the connection is ending. */
+bool iser_transmit_room(struct iser_conn *conn, unsigned wrs, unsigned sges);
+/* The next of the chain, with its sg_list: opcode, num_sge and the rest are the caller's. */
+struct ibv_send_wr *iser_transmit_next(struct iser_conn *conn);
+/* What the last of the chain ends: it is posted with the chain. */
 void iser_transmit_note(struct iser_conn *conn, const struct iser_posted *posted);
 
 /*

@@ -30,7 +30,8 @@ struct iser_listener {
 	struct iser *iser;
 	struct reactor *reactor;
 	struct iser_origin origin;
-	struct reactor *(*place)(void *user, const char *peer, int node);
+	struct reactor *(*place)(void *user, const char *peer);
+	struct reactor *(*place_near)(void *user, const char *peer, int node);
 	struct sockaddr_storage address;
 	struct rdma_event_channel *channel;
 	struct rdma_cm_id *id;	/* NULL: its device has gone */
@@ -89,9 +90,15 @@ static void fill(struct iser_conn *conn, const struct iser_listener *listener,
 	describe_ends(conn);
 }
 
-static bool has_room(const struct iser_device *device)
+static struct reactor *place(const struct iser_listener *listener, const struct request *request,
+			     const struct iser_device *device)
 {
-	return !atomic_load(&device->is_removed);
+	char peer[INET6_ADDRSTRLEN];
+
+	tcp_format_address(&request->id->route.addr.dst_storage, false, peer, sizeof(peer));
+	if (listener->place_near != NULL)
+		return listener->place_near(listener->origin.user, peer, device->node);
+	return listener->place(listener->origin.user, peer);
 }
 
 /* Gives the request a place and brings it there. False: it is to be rejected. */
@@ -99,15 +106,13 @@ static bool dispatch(struct iser_listener *listener, const struct request *reque
 {
 	struct iser_conn *conn = calloc(1, sizeof(*conn));
 	struct iser_device *device = NULL;
-	struct reactor *reactor = NULL;
-	char peer[INET6_ADDRSTRLEN];
+	struct reactor *reactor;
 
 	if (conn != NULL && request->id->verbs != NULL)
 		device = iser_device_get(listener->iser, request->id->verbs);
-	if (device == NULL || !has_room(device))
+	if (device == NULL)
 		goto drop;
-	tcp_format_address(&request->id->route.addr.dst_storage, false, peer, sizeof(peer));
-	reactor = listener->place(listener->origin.user, peer, device->node);
+	reactor = place(listener, request, device);
 	if (reactor == NULL)
 		goto drop;
 	fill(conn, listener, request, device);
@@ -115,11 +120,8 @@ static bool dispatch(struct iser_listener *listener, const struct request *reque
 	conn->core = iser_core_of(listener->iser, reactor);
 	/* From the migration on its events come to its own reactor, which knows it by then. */
 	request->id->context = conn;
-	if (conn->core == NULL ||
-	    verbs_of(listener)->migrate_id(request->id, conn->core->channel) != 0) {
-		listener->origin.lost(listener->origin.user, reactor);
-		goto drop;
-	}
+	if (verbs_of(listener)->migrate_id(request->id, conn->core->channel) != 0)
+		conn->end_error = errno != 0 ? -errno : -EIO;
 	if (reactor == listener->reactor)
 		deliver(&conn->arrival);
 	else
@@ -313,6 +315,7 @@ static struct iser_listener *listener_new(struct iser *iser,
 	listener->iser = iser;
 	listener->reactor = config->reactor;
 	listener->place = config->place;
+	listener->place_near = config->place_near;
 	listener->origin = (struct iser_origin){
 		.user = config->user,
 		.connected = config->connected,

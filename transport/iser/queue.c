@@ -86,7 +86,6 @@ static void start_polling(struct iser_queue *queue)
 	if (queue->is_polled)
 		return;
 	queue->is_polled = true;
-	queue->idle_since_ns = 0;
 	reactor_poller_add(queue->core->reactor, &queue->poller);
 }
 
@@ -98,16 +97,32 @@ static void stop_polling(struct iser_queue *queue)
 	reactor_poller_remove(queue->core->reactor, &queue->poller);
 }
 
+/* Work has come after all. */
+static void end_idleness(struct iser_queue *queue, uint64_t now)
+{
+	if (queue->idle_since_ns != 0)
+		busy_learn(&queue->busy, queue->work_ns, now - queue->idle_since_ns);
+	queue->work_since_ns = now;
+	queue->idle_since_ns = 0;
+}
+
+static void begin_idleness(struct iser_queue *queue, uint64_t now)
+{
+	if (queue->idle_since_ns != 0)
+		return;
+	queue->idle_since_ns = now;
+	queue->work_ns = now - queue->work_since_ns;
+}
+
 /* Nothing has come for long enough: sleeps, unless something comes just now. */
-static bool fall_asleep(struct iser_queue *queue, uint64_t now)
+static bool fall_asleep(struct iser_queue *queue)
 {
 	arm_all(queue);
 	/* What came before the arming raises no event. */
 	if (poll_all(queue) != 0) {
-		queue->idle_since_ns = 0;
+		end_idleness(queue, clock_monotonic_ns());
 		return true;
 	}
-	queue->armed_ns = queue->idle_since_ns != 0 ? queue->idle_since_ns : now;
 	stop_polling(queue);
 	return false;
 }
@@ -115,20 +130,20 @@ static bool fall_asleep(struct iser_queue *queue, uint64_t now)
 static bool poll_turn(struct poller *poller)
 {
 	struct iser_queue *queue = container_of(poller, struct iser_queue, poller);
+	bool has_work = poll_all(queue) != 0;
 	uint64_t now;
 
-	if (poll_all(queue) != 0) {
-		if (queue->idle_since_ns != 0)
-			busy_learn(&queue->busy, clock_monotonic_ns() - queue->idle_since_ns);
-		queue->idle_since_ns = 0;
+	if (has_work && queue->idle_since_ns == 0)
+		return true;
+	now = clock_monotonic_ns();
+	if (has_work) {
+		end_idleness(queue, now);
 		return true;
 	}
-	now = clock_monotonic_ns();
-	if (queue->idle_since_ns == 0)
-		queue->idle_since_ns = now;
+	begin_idleness(queue, now);
 	if (now - queue->idle_since_ns < busy_budget_ns(&queue->busy))
 		return true;
-	return fall_asleep(queue, now);
+	return fall_asleep(queue);
 }
 
 /* --- the completion channel --- */
@@ -169,9 +184,8 @@ static void event_done(struct io_op *op, int res)
 	wait_for_event(queue);
 	if (queue->is_polled)
 		return;
-	busy_learn(&queue->busy, clock_monotonic_ns() - queue->armed_ns);
 	start_polling(queue);
-	poll_all(queue);
+	poll_turn(&queue->poller);
 }
 
 /* --- making and ending them --- */
