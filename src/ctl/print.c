@@ -213,6 +213,8 @@ void print_status(struct json_object *result)
 	print_features(member(result, "reactors"));
 	print_memory(member(result, "memory"));
 	print_lines("fallbacks", member(result, "fallbacks"), NULL);
+	if (length_of(member(result, "iser")) != 0)
+		print_lines("iser", member(result, "iser"), NULL);
 	print_lines("portals", member(result, "portals"), "address");
 	printf("\n");
 	print_targets(member(result, "targets"));

@@ -54,6 +54,7 @@ static struct json_object *run_status(const struct commands *commands, const cha
 	json_object_object_add(result, "reactors", report_reactors(commands->machine));
 	json_object_object_add(result, "memory", report_memory(commands->machine));
 	json_object_object_add(result, "fallbacks", report_fallbacks(commands->machine));
+	json_object_object_add(result, "iser", report_iser(commands->machine));
 	json_object_object_add(result, "portals", report_portals(node));
 	json_object_object_add(result, "connections", report_connections(node));
 	json_object_object_add(result, "targets", report_targets(node));

@@ -47,6 +47,7 @@ struct config_portal {
 	char *address; /* numeric */
 	uint16_t port;
 	uint16_t group;
+	bool iser; /* beside TCP */
 	bool optional; /* of the built-in default: no error where this family is missing */
 };
 

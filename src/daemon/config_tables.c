@@ -110,6 +110,8 @@ const struct setting config_portal_settings[] = {
 	  .help = "TCP port; 0: any that is free" },
 	{ "group", SETTING_INTEGER, SETTING_FIELD(config_portal, group), 1, 65535,
 	  .help = "portal group tag" },
+	{ "iser", SETTING_BOOL, SETTING_FIELD(config_portal, iser),
+	  .help = "serve iSER (RDMA) there too, beside TCP" },
 	{ .name = NULL },
 };
 

@@ -212,6 +212,23 @@ destroy:
 	return rc;
 }
 
+void machine_open_iser(struct machine *machine, const struct config *config)
+{
+	const struct iser_config iser = {
+		.memory = machine->memory,
+		.reactors = machine->reactors,
+		.reactor_count = machine->reactor_count,
+		.window = config->iscsi.queue_depth,
+		.busy_poll_us = config->performance.busy_poll_us,
+		.odp = MEMORY_AUTO,
+	};
+	char why[256] = "";
+
+	if (machine->iser == NULL &&
+	    iser_create(&iser, &machine->iser, why, sizeof(why)) != 0)
+		notes_add(machine->notes, "%s: portals with iser = true serve TCP only", why);
+}
+
 /* Sent to each reactor and delivered in its first turn. */
 struct greeting {
 	struct message message;
@@ -272,6 +289,7 @@ void machine_destroy(struct machine *machine)
 {
 	if (machine == NULL)
 		return;
+	iser_destroy(machine->iser);
 	while (machine->reactor_count > 0)
 		reactor_destroy(machine->reactors[--machine->reactor_count]);
 	free(machine->reactors);

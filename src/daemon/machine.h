@@ -17,6 +17,7 @@ struct machine {
 	struct memory *memory;
 	struct reactor **reactors;
 	unsigned reactor_count;
+	struct iser *iser; /* NULL: not asked for, or not to be had */
 	struct notes *notes;
 };
 
@@ -27,6 +28,12 @@ struct machine {
  */
 int machine_create(const struct config *config, struct notes *notes, struct machine **out,
 		   char *error, size_t error_size);
+
+/*
+ * Opens the RDMA devices, once, for portals with iSER; the reactors do not run yet. Where
+ * that cannot be, machine->iser stays NULL and NOTES is told why.
+ */
+void machine_open_iser(struct machine *machine, const struct config *config);
 
 /*
  * Starts the threads and waits until each has run a turn of its loop. After a

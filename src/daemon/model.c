@@ -164,6 +164,29 @@ static int add_target(struct builder *builder, const struct config_target *targe
 	return 0;
 }
 
+/* Beside TCP: an address that no RDMA device has is served by TCP alone. */
+static int add_iser_portal(struct builder *builder, const struct config_portal *portal)
+{
+	struct iscsi_portal_config config = {
+		.address = portal->address,
+		.port = portal->port,
+		.group = portal->group,
+	};
+	char why[256] = "";
+	int rc;
+
+	machine_open_iser(builder->machine, builder->config);
+	config.iser = builder->machine->iser;
+	if (config.iser == NULL)
+		return 0;
+	rc = iscsi_node_add_portal(builder->model->node, &config, why, sizeof(why));
+	if (rc == -ENODEV || rc == -EADDRNOTAVAIL) {
+		notes_add(builder->machine->notes, "%s", why);
+		return 0;
+	}
+	return rc == 0 ? 0 : fail(builder, &portal->place, rc, "%s", why);
+}
+
 static int add_portal(struct builder *builder, const struct config_portal *portal)
 {
 	const struct iscsi_portal_config config = {
@@ -175,7 +198,7 @@ static int add_portal(struct builder *builder, const struct config_portal *porta
 	int rc = iscsi_node_add_portal(builder->model->node, &config, why, sizeof(why));
 
 	if (rc == 0)
-		return 0;
+		return portal->iser ? add_iser_portal(builder, portal) : 0;
 	if (portal->optional && (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL)) {
 		notes_add(builder->machine->notes, "no portal %s: %s", portal->address,
 			  strerror(-rc));

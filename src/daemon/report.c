@@ -205,6 +205,20 @@ struct json_object *report_fallbacks(const struct machine *machine)
 	return array;
 }
 
+static void add_line(void *context, const char *line)
+{
+	json_object_array_add(context, report_string(line));
+}
+
+struct json_object *report_iser(const struct machine *machine)
+{
+	struct json_object *array = json_object_new_array();
+
+	if (machine->iser != NULL)
+		iser_describe(machine->iser, add_line, array);
+	return array;
+}
+
 /* --- what is served ---------------------------------------------------------------- */
 
 static void add_portal(void *context, const char *address, uint16_t group)

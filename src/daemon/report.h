@@ -14,6 +14,7 @@ struct machine;
 struct json_object *report_reactors(const struct machine *machine);
 struct json_object *report_memory(const struct machine *machine);
 struct json_object *report_fallbacks(const struct machine *machine);
+struct json_object *report_iser(const struct machine *machine);
 struct json_object *report_portals(const struct iscsi_node *node);
 struct json_object *report_connections(const struct iscsi_node *node);
 struct json_object *report_targets(const struct iscsi_node *node);

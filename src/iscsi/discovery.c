@@ -89,6 +89,22 @@ static int add_portal(struct discovery *list, const struct iscsi_conn *conn,
 	return discovery_add_text(list, "TargetAddress", address);
 }
 
+/* A portal of iSER and one of TCP may have one address: it is told once. */
+static bool is_twin(const struct iscsi_node *owner, const struct iscsi_portal *portal)
+{
+	struct list_node *node;
+
+	LIST_FOR_EACH(node, &owner->portals) {
+		const struct iscsi_portal *other = container_of(node, struct iscsi_portal, link);
+
+		if (other == portal)
+			return false;
+		if (other->group == portal->group && strcmp(other->address, portal->address) == 0)
+			return true;
+	}
+	return false;
+}
+
 int discovery_add(struct discovery *list, const struct iscsi_conn *conn,
 		  const struct iscsi_target *target)
 {
@@ -96,9 +112,12 @@ int discovery_add(struct discovery *list, const struct iscsi_conn *conn,
 	struct list_node *node;
 
 	LIST_FOR_EACH(node, &conn->core->node->portals) {
+		const struct iscsi_portal *portal = container_of(node, struct iscsi_portal, link);
+
 		if (err != 0)
 			break;
-		err = add_portal(list, conn, container_of(node, struct iscsi_portal, link));
+		if (!is_twin(conn->core->node, portal))
+			err = add_portal(list, conn, portal);
 	}
 	return err;
 }

@@ -115,7 +115,8 @@ static void fill_keys(const struct login *login, struct transport_keys *out)
 	};
 	if (negotiation->declared >> KEY_MAX_RECV_DATA_SEGMENT_LENGTH & 1)
 		out->recv_data_max = login->policy.ours[KEY_MAX_RECV_DATA_SEGMENT_LENGTH];
-	if (value[KEY_RDMA_EXTENSIONS]) {
+	out->rdma_extensions = value[KEY_RDMA_EXTENSIONS] != 0;
+	if (out->rdma_extensions) {
 		out->send_data_max = value[KEY_INITIATOR_RECV_DATA_SEGMENT_LENGTH];
 		out->recv_data_max = value[KEY_TARGET_RECV_DATA_SEGMENT_LENGTH];
 	}

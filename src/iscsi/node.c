@@ -243,19 +243,27 @@ void node_connection_ended(struct iscsi_core *core)
 	atomic_fetch_sub_explicit(&core->placed, 1, memory_order_relaxed);
 }
 
-static struct iscsi_core *least_loaded(struct iscsi_node *node)
+#define ANY_NUMA_NODE (-1)
+
+/* Of the cores on NUMA, or of all where it has none. */
+static struct iscsi_core *least_loaded(struct iscsi_node *node, int numa)
 {
-	struct iscsi_core *best = &node->cores[0];
+	struct iscsi_core *best = NULL;
 	unsigned i;
 
-	for (i = 1; i < node->core_count; i++)
-		if (atomic_load_explicit(&node->cores[i].placed, memory_order_relaxed) <
-		    atomic_load_explicit(&best->placed, memory_order_relaxed))
-			best = &node->cores[i];
-	return best;
+	for (i = 0; i < node->core_count; i++) {
+		struct iscsi_core *core = &node->cores[i];
+
+		if (numa != ANY_NUMA_NODE && reactor_node(core->reactor) != numa)
+			continue;
+		if (best == NULL || atomic_load_explicit(&core->placed, memory_order_relaxed) <
+					    atomic_load_explicit(&best->placed, memory_order_relaxed))
+			best = core;
+	}
+	return best != NULL ? best : least_loaded(node, ANY_NUMA_NODE);
 }
 
-struct reactor *node_place(void *user, const char *peer)
+static struct reactor *place_near(void *user, const char *peer, int numa)
 {
 	struct iscsi_portal *portal = user;
 	struct iscsi_node *node = portal->node;
@@ -272,11 +280,16 @@ struct reactor *node_place(void *user, const char *peer)
 			    peer, connections, logins);
 		return NULL;
 	}
-	core = least_loaded(node);
+	core = least_loaded(node, numa);
 	atomic_fetch_add_explicit(&node->connections, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&node->logins, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&core->placed, 1, memory_order_relaxed);
 	return core->reactor;
+}
+
+struct reactor *node_place(void *user, const char *peer)
+{
+	return place_near(user, peer, ANY_NUMA_NODE);
 }
 
 static void lost(void *user, struct reactor *reactor)
@@ -307,6 +320,7 @@ int iscsi_node_add_portal(struct iscsi_node *node, const struct iscsi_portal_con
 		.address = config->address,
 		.port = config->port,
 		.place = node_place,
+		.place_near = place_near,
 		.connected = conn_connected,
 		.lost = lost,
 	};
@@ -324,7 +338,10 @@ int iscsi_node_add_portal(struct iscsi_node *node, const struct iscsi_portal_con
 	}
 	listen.reactor = portal->reactor;
 	listen.user = portal;
-	err = tcp_listen(&listen, &portal->listener, error, error_size);
+	if (config->iser != NULL)
+		err = iser_listen(config->iser, &listen, &portal->listener, error, error_size);
+	else
+		err = tcp_listen(&listen, &portal->listener, error, error_size);
 	if (err != 0) {
 		list_remove(&portal->link);
 		free(portal);
