@@ -193,6 +193,29 @@ static void make_store(struct bed *bed, const struct bed_config *config)
 	};
 }
 
+static struct store *open_store(struct bed *bed, const struct bed_config *config)
+{
+	struct store_argument arguments[2] = { { "size", "16M" }, config->setting };
+	struct store_config store = {
+		.memory = bed->memory,
+		.reactors = &bed->reactor,
+		.reactor_count = 1,
+		.arguments = arguments,
+		.argument_count = config->setting.name != NULL ? 2 : 1,
+	};
+	struct store_error error;
+	struct store *out;
+
+	if (strcmp(config->kind, "file") == 0) {
+		/* Its size is the file's. */
+		store.arguments = &arguments[1];
+		store.argument_count = 1;
+	}
+	if (store_open(store_kind(config->kind), &store, &out, &error) != 0)
+		fail_msg("%s", error.text);
+	return out;
+}
+
 void bed_setup(struct bed *bed, const struct bed_config *config)
 {
 	struct memory_config memory = { MEMORY_OFF, MEMORY_OFF };
@@ -210,7 +233,8 @@ void bed_setup(struct bed *bed, const struct bed_config *config)
 	assert_int_equal(reactor_create(&reactor, &bed->reactor), 0);
 	bed->arena = reactor_arena(bed->reactor);
 	make_store(bed, config);
-	lu.store = &bed->store.store;
+	lu.store = config->kind != NULL ? open_store(bed, config) : &bed->store.store;
+	bed->is_real = config->kind != NULL;
 	lu.block_size = config->block_size != 0 ? config->block_size : 512;
 	if (lu.seed == NULL)
 		lu.seed = "bed";
@@ -228,7 +252,7 @@ void bed_teardown(struct bed *bed)
 	if (bed->nexus != NULL)
 		scsi_nexus_destroy(bed->nexus);
 	scsi_target_destroy(bed->target);
-	assert_true(bed->store.closed);
+	assert_true(bed->store.closed || bed->is_real);
 	arena_get_info(bed->arena, &info);
 	assert_int_equal(info.free, info.bytes);
 	assert_int_equal(info.waiters, 0);
@@ -314,8 +338,8 @@ void bed_turns(struct bed *bed, unsigned count)
 
 void bed_wait(struct bed_cmd *cmd)
 {
-	for (unsigned i = 0; i < 1000 && cmd->completions == 0; i++)
-		reactor_turn(cmd->bed->reactor, 0);
+	for (unsigned i = 0; i < 5000 && cmd->completions == 0; i++)
+		reactor_turn(cmd->bed->reactor, cmd->bed->is_real ? 1 : 0);
 	assert_int_equal(cmd->completions, 1);
 }
 

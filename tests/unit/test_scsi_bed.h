@@ -43,6 +43,9 @@ struct bed_config {
 	bool mappable;
 	bool volatile_cache;
 	bool no_lun_0;
+	/* A real store of this kind instead, opened with one setting beside its size. */
+	const char *kind;
+	struct store_argument setting;
 	struct scsi_lu_config lu;
 };
 
@@ -51,6 +54,7 @@ struct bed {
 	struct reactor *reactor;
 	struct arena *arena;
 	struct bed_store store;
+	bool is_real; /* the logical unit has another store */
 	struct scsi_lu *lu;
 	struct scsi_target *target;
 	struct scsi_nexus *nexus;
