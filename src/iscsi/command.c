@@ -106,6 +106,14 @@ static void fill(struct iscsi_task *task, const struct transport_rx *rx, uint8_t
 	cmd->transfer_length = 0;
 }
 
+/* Its number counts all the same, and the Reject says so. */
+static void refuse(struct iscsi_conn *conn, const struct bhs *bhs, enum iscsi_reject_reason reason,
+		   const char *why)
+{
+	session_window_update(conn->session);
+	reject_send(conn, bhs, reason, why);
+}
+
 /* A task for the command in RX; NULL when it has been rejected instead. */
 static struct iscsi_task *take(struct iscsi_conn *conn, struct transport_rx *rx)
 {
@@ -117,12 +125,12 @@ static struct iscsi_task *take(struct iscsi_conn *conn, struct transport_rx *rx)
 	struct iscsi_task *task;
 
 	if (UNLIKELY(fault != NULL)) {
-		reject_send(conn, bhs, ISCSI_REJECT_PROTOCOL_ERROR, fault);
+		refuse(conn, bhs, ISCSI_REJECT_PROTOCOL_ERROR, fault);
 		return NULL;
 	}
 	if (UNLIKELY(task_find(&session->tasks, bhs_itt(bhs)) != NULL ||
 		     bhs_itt(bhs) == ISCSI_TAG_NONE)) {
-		reject_send(conn, bhs, ISCSI_REJECT_TASK_IN_PROGRESS, "Initiator Task Tag in use");
+		refuse(conn, bhs, ISCSI_REJECT_TASK_IN_PROGRESS, "Initiator Task Tag in use");
 		return NULL;
 	}
 	if (UNLIKELY(bhs_is_immediate(bhs) && session->immediate >= SESSION_IMMEDIATE_MAX))
@@ -130,8 +138,7 @@ static struct iscsi_task *take(struct iscsi_conn *conn, struct transport_rx *rx)
 	else
 		task = task_take(&session->tasks, bhs_itt(bhs));
 	if (UNLIKELY(task == NULL)) {
-		reject_send(conn, bhs, ISCSI_REJECT_IMMEDIATE_COMMAND,
-			    "too many immediate commands");
+		refuse(conn, bhs, ISCSI_REJECT_IMMEDIATE_COMMAND, "too many immediate commands");
 		return NULL;
 	}
 	task->flags = TASK_IN_USE | (flags & ISCSI_FLAG_FINAL ? 0 : TASK_UNSOLICITED) |
@@ -142,8 +149,8 @@ static struct iscsi_task *take(struct iscsi_conn *conn, struct transport_rx *rx)
 		if (read_ahs(task, rx) != 0) {
 			task_forget(&session->tasks, task);
 			task_put(&session->tasks, task);
-			reject_send(conn, bhs, ISCSI_REJECT_INVALID_PDU_FIELD,
-				    "Additional Header Segment");
+			refuse(conn, bhs, ISCSI_REJECT_INVALID_PDU_FIELD,
+			       "Additional Header Segment");
 			return NULL;
 		}
 	}
@@ -202,18 +209,21 @@ void command_header(struct iscsi_conn *conn, struct transport_rx *rx)
 				rx->sink = TRANSPORT_SINK_DISCARD;
 			return;
 		}
+		session->exp_cmd_sn++;
 	}
 	task = take(conn, rx);
-	if (task == NULL)
-		rx->sink = TRANSPORT_SINK_DISCARD;
-	else if (immediate)
-		session->immediate++;
-	else
-		session->active++, session->used++;
-	if (LIKELY(!immediate))
-		session_advance(session);
-	if (task != NULL)
+	if (LIKELY(task != NULL)) {
+		if (LIKELY(!immediate)) {
+			session->active++;
+			session->used++;
+			session_window_update(session);
+		} else {
+			session->immediate++;
+		}
 		start(task, rx);
+	} else {
+		rx->sink = TRANSPORT_SINK_DISCARD;
+	}
 	if (!immediate)
 		session_after(session);
 }

@@ -144,7 +144,7 @@ static void log_va(struct iscsi_conn *conn, enum log_level level, const char *fo
 	char text[384];
 
 	vsnprintf(text, sizeof(text), format, arguments);
-	log_limited(&conn->core->limit, level, "iscsi: %s (%s): %s", conn->peer,
+	log_limited(level <= LOG_LEVEL_WARNING ? &conn->core->limit : &conn->core->info_limit, level, "iscsi: %s (%s): %s", conn->peer,
 		    initiator_of(conn), text);
 }
 

@@ -422,8 +422,13 @@ static bool is_acceptable(const struct negotiation *negotiation, enum key_id id)
 {
 	uint32_t value = negotiation->value[id];
 
+	uint32_t ours = negotiation->policy->ours[id];
+
 	if (keys[id].type == KEY_TYPE_LIST)
-		return (negotiation->policy->ours[id] >> value & 1) != 0;
+		return (ours >> value & 1) != 0;
+	/* That FirstBurstLength is not above MaxBurstLength goes without saying. */
+	if (keys[id].rule == KEY_RULE_MIN)
+		return value <= ours;
 	return combine(negotiation, id, value) == value;
 }
 

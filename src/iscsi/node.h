@@ -46,7 +46,8 @@ struct iscsi_core {
 	struct counter login_failures;
 	struct counter protocol_errors;
 	struct counter sessions;	/* in full feature phase now */
-	struct log_limit limit;		/* of lines that peers can provoke */
+	struct log_limit limit;		/* of lines that peers can provoke: warnings ... */
+	struct log_limit info_limit;	/* ... and the rest */
 
 	/* shutting down; see iscsi/shutdown.c */
 	uint64_t drain_start_ns;

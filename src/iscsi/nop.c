@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/checked.h"
 #include "iscsi/ffp.h"
 
 #define NOP_DISCOVERY_S 300	/* a discovery session is not kept for longer */
@@ -37,7 +38,7 @@ static struct control *alloc_large(struct iscsi_conn *conn, uint32_t length)
 		return NULL;
 	extents_init(&control->extents);
 	if (conn->ping_bytes + length <= CONN_PING_BYTES_MAX &&
-	    arena_take(arena, &control->extents, length) == 0 && control->extents.count == 1) {
+	    arena_take(arena, &control->extents, (uint32_t)round_up_pow2(length)) == 0 && control->extents.count == 1) {
 		control->pdu.data = control->extents.extent[0].data;
 		control->pdu.data_length = echo_length(conn, length);
 		control->ping_bytes = length;
