@@ -386,27 +386,34 @@ static int accept_it(struct iser_conn *conn)
 	return 0;
 }
 
-static int set_up(struct iser_conn *conn)
+/* WHAT: what it failed at. */
+static int set_up(struct iser_conn *conn, const char **what)
 {
 	struct iser_device *device = conn->device;
 	int err;
 
+	*what = "connection request";
 	if (conn->end_error < 0)
 		return conn->end_error;
+	*what = "completion queue";
 	conn->cq = iser_cq_take(conn->core, device, conn->cq_entries);
 	if (conn->cq == NULL)
 		return errno != 0 ? -errno : -ENOMEM;
+	*what = "buffers";
 	err = iser_slab_take(&conn->slab, reactor_arena(conn->conn.reactor), device, ISER_BUFFER,
 			     2, use_login_buffer, conn);
 	if (err == 0)
 		err = iser_transmit_init(conn);
-	if (err == 0)
-		err = create_qp(conn);
+	if (err < 0)
+		return err;
+	*what = "queue pair";
+	err = create_qp(conn);
 	if (err == 0)
 		err = iser_receive_post(conn);
-	if (err == 0)
-		err = accept_it(conn);
-	return err;
+	if (err < 0)
+		return err;
+	*what = "accept";
+	return accept_it(conn);
 }
 
 static void fill(struct iser_conn *conn)
@@ -432,16 +439,17 @@ static void fill(struct iser_conn *conn)
 
 void iser_conn_start(struct iser_conn *conn)
 {
+	const char *what;
 	int err;
 
 	atomic_fetch_add(&conn->device->conns, 1);
 	iser_core_use(conn->core);
 	fill(conn);
-	err = set_up(conn);
+	err = set_up(conn, &what);
 	if (err == 0)
 		return;
-	log_limited(&conn->core->log_limit, LOG_LEVEL_WARNING, "iser: %s: cannot be accepted: %s",
-		    conn->conn.peer, strerror(-err));
+	log_limited(&conn->core->log_limit, LOG_LEVEL_WARNING, "iser: %s: cannot be accepted: %s: %s",
+		    conn->conn.peer, what, strerror(-err));
 	conn->state = ISER_CLOSING;
 	verbs_of(conn)->reject(conn->id, NULL, 0);
 	finish(conn);

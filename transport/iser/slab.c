@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "transport/iser/iser.h"
 
 enum {
@@ -46,11 +47,12 @@ static int cut(struct cutting *cutting, const struct extents *extents)
 	return cutting->made == before ? -ENOMEM : 0;
 }
 
+/* In one piece, which is a power of two: of smaller ones more is lost. */
 static uint32_t wanted(const struct cutting *cutting)
 {
 	uint64_t bytes = (uint64_t)(cutting->count - cutting->made) * cutting->size;
 
-	return (uint32_t)min_t(uint64_t, bytes, PIECE);
+	return (uint32_t)min_t(uint64_t, round_up_pow2(bytes), PIECE);
 }
 
 int iser_slab_take(struct iser_slab *slab, struct arena *arena, const struct iser_device *device,
