@@ -238,8 +238,9 @@ static void log_start(struct daemon *daemon)
 	log_info("piniond %s starts, configuration %s", PACKAGE_VERSION, daemon->config->source);
 	machine_log(daemon->machine);
 	for (unsigned i = 0; i < daemon->config->target_count; i++)
-		log_info("target %s, %u LUNs", daemon->config->targets[i].name,
-			 daemon->config->targets[i].lun_count);
+		log_info("target %s, %u LUN%s", daemon->config->targets[i].name,
+			 daemon->config->targets[i].lun_count,
+			 daemon->config->targets[i].lun_count == 1 ? "" : "s");
 	iscsi_node_visit_portals(model_node(daemon->model), log_portal, NULL);
 }
 
