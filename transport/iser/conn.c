@@ -92,7 +92,7 @@ static void finish(struct iser_conn *conn)
 
 static void begin_close(struct iser_conn *conn)
 {
-	bool knows_us = conn->state >= ISER_OPEN && conn->state <= ISER_DRAINING;
+	bool knows_us = conn->state >= ISER_OPEN && conn->state <= ISER_LINGERING;
 
 	note(conn, "closing", conn->state, 0);
 	conn->state = ISER_CLOSING;
@@ -127,11 +127,10 @@ static void terminate(struct transport_conn *transport, bool graceful)
 }
 
 /* All is sent, and has arrived. */
-static void say_goodbye(struct iser_conn *conn)
+static void linger(struct iser_conn *conn)
 {
-	conn->state = ISER_DISCONNECTING;
-	note(conn, "disconnecting", 0, 0);
-	verbs_of(conn)->disconnect(conn->id);
+	conn->state = ISER_LINGERING;
+	note(conn, "lingering", 0, 0);
 	reactor_timer_start(conn->conn.reactor, &conn->close_timer, ISER_LINGER_MS);
 }
 
@@ -171,8 +170,7 @@ static int error_of(enum ibv_wc_status status)
 void iser_conn_failed(struct iser_conn *conn, enum ibv_wc_status status, const char *what)
 {
 	note(conn, what, status, 0);
-	if (conn->state == ISER_DISCONNECTING) {
-		/* Flushed by the disconnect, ours or the peer's. */
+	if (conn->state == ISER_LINGERING) {
 		begin_close(conn);
 		return;
 	}
@@ -196,7 +194,7 @@ void iser_conn_established(struct iser_conn *conn)
 
 static void disconnected(struct iser_conn *conn)
 {
-	if (conn->state == ISER_DISCONNECTING)
+	if (conn->state == ISER_LINGERING)
 		begin_close(conn);
 	else
 		iser_conn_end(conn, TRANSPORT_END_CLOSED, 0, false);
@@ -253,7 +251,7 @@ static void work(struct deferred *deferred)
 			iser_transmit_post(conn);
 	}
 	if (conn->state == ISER_DRAINING && iser_transmit_is_idle(conn))
-		say_goodbye(conn);
+		linger(conn);
 }
 
 /* Runs from the first send on as long as something is outstanding. */

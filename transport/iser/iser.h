@@ -63,7 +63,7 @@ enum {
 
 	ISER_ACCEPT_MS = 10000,
 	ISER_DRAIN_MS = 5000,
-	ISER_LINGER_MS = 1000,
+	ISER_LINGER_MS = 500,
 	ISER_STALL_DEFAULT_S = 30,
 };
 
@@ -294,7 +294,7 @@ enum iser_state {
 	ISER_ACCEPTED,		/* waits for the peer's last word */
 	ISER_OPEN,
 	ISER_DRAINING,		/* sends what is queued, hears nothing */
-	ISER_DISCONNECTING,	/* has said goodbye, waits for the peer's */
+	ISER_LINGERING,		/* all is said: the peer shall go first, which some take for order */
 	ISER_CLOSING,		/* at the end of this turn it goes */
 	ISER_GONE,
 };
