@@ -377,10 +377,15 @@ static void up_terminated(struct transport_conn *wire, enum transport_end end, i
 
 	if (end == TRANSPORT_END_PROTOCOL || end == TRANSPORT_END_DIGEST)
 		counter_increment(&conn->core->protocol_errors);
-	/* Discovery ends like this, and so does whoever just looks whether the port is open. */
-	if (end == TRANSPORT_END_CLOSED)
-		level = conn->session != NULL && !session_is_discovery(conn->session) ?
-				LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+	/*
+	 * Discovery ends like this (open-iscsi resets the connection), and so does
+	 * whoever just looks whether the port is open.
+	 */
+	if (conn->session != NULL && session_is_discovery(conn->session) &&
+			(end == TRANSPORT_END_CLOSED || end == TRANSPORT_END_RESET))
+		level = LOG_LEVEL_DEBUG;
+	else if (end == TRANSPORT_END_CLOSED)
+		level = conn->session != NULL ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 	if (err != 0)
 		explain(conn, level, "%s: %s", end_reasons[end], strerror(-err));
 	else
