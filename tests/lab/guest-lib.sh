@@ -57,6 +57,12 @@ is_listening() { # ADDRESS
 	(exec 3<>"/dev/tcp/$1/3260") 2>/dev/null
 }
 
+# Some modules are set up by making folders there.
+configfs_mount() {
+	modprobe configfs
+	mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config || fail "no configfs"
+}
+
 # ---- Pinion --------------------------------------------------------------------
 
 pinionctl() {
@@ -191,6 +197,7 @@ tgt_stop() {
 # LIO, with LUN 0 in memory: iqn.2026-11.io.pinion:lio, by TCP and, if asked, iSER.
 lio_start() { # MIB [iser]
 	local config=/sys/kernel/config/target group disk
+	configfs_mount
 	modprobe -a target_core_mod iscsi_target_mod || fail "no LIO"
 	group=$config/iscsi/iqn.2026-11.io.pinion:lio/tpgt_1
 	disk=$config/core/rd_mcp_0/lab
@@ -220,13 +227,16 @@ lio_stop() {
 # Keeps what is written, in memory.
 null_blk_make() { # NAME MIB [ATTRIBUTE=VALUE...]
 	local folder=/sys/kernel/config/nullb/$1 attribute
+	configfs_mount
 	[ -d /sys/kernel/config/nullb ] || modprobe null_blk nr_devices=0 || fail "no null_blk"
 	mkdir "$folder" || fail "null_blk: cannot make $1"
 	for attribute in "size=$2" memory_backed=1 "${@:3}" power=1; do
 		echo "${attribute#*=}" >"$folder/${attribute%%=*}" || fail "null_blk: cannot set $attribute"
 	done
-	device=/dev/nullb$(cat "$folder/index")
-	wait_for 5 test -b "$device" || fail "no $device"
+	# Kernels before 5.19 (or so) do not take the name.
+	wait_for 5 eval "[ -b /dev/$1 ] || [ -b /dev/nullb$(cat "$folder/index") ]" || fail "null_blk: no disk $1"
+	device=/dev/$1
+	[ -b "$device" ] || device=/dev/nullb$(cat "$folder/index")
 }
 
 # A SCSI disk in memory; parameters are the module's (modinfo scsi_debug).
