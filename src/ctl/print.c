@@ -184,16 +184,28 @@ static void print_memory(struct json_object *regions)
 	table_end(&table, stdout, "  ");
 }
 
-static void print_lines(const char *heading, struct json_object *array, const char *key)
+static void print_fallbacks(struct json_object *fallbacks)
 {
-	printf("\n%s\n", heading);
-	for (size_t i = 0; i < length_of(array); i++) {
-		struct json_object *element = json_object_array_get_idx(array, i);
-
-		printf("  %s\n", key != NULL ? text_of(element, key) : json_object_get_string(element));
-	}
-	if (length_of(array) == 0)
+	printf("\nfallbacks\n");
+	for (size_t i = 0; i < length_of(fallbacks); i++)
+		printf("  %s\n", json_object_get_string(json_object_array_get_idx(fallbacks, i)));
+	if (length_of(fallbacks) == 0)
 		printf("  none\n");
+}
+
+static void print_portals(struct json_object *portals)
+{
+	struct table table;
+
+	printf("\nportals\n");
+	table_begin(&table, "address|>group");
+	for (size_t i = 0; i < length_of(portals); i++) {
+		struct json_object *portal = json_object_array_get_idx(portals, i);
+
+		table_add(&table, "%s", text_of(portal, "address"));
+		table_add(&table, "%s", text_of(portal, "group"));
+	}
+	table_end(&table, stdout, "  ");
 }
 
 void print_status(struct json_object *result)

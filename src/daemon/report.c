@@ -224,8 +224,11 @@ struct json_object *report_iser(const struct machine *machine)
 static void add_portal(void *context, const char *address, uint16_t group)
 {
 	struct json_object *object = json_object_new_object();
+	/* The portal group tag behind the comma has a key of its own. */
+	struct json_object *bare =
+		json_object_new_string_len(address, (int)strcspn(address, ","));
 
-	add_string(object, "address", address);
+	json_object_object_add(object, "address", bare);
 	add_number(object, "group", group);
 	json_object_array_add(context, object);
 }
