@@ -224,10 +224,10 @@ void print_status(struct json_object *result)
 	print_reactors(member(result, "reactors"));
 	print_features(member(result, "reactors"));
 	print_memory(member(result, "memory"));
-	print_lines("fallbacks", member(result, "fallbacks"), NULL);
+	print_fallbacks(member(result, "fallbacks"));
 	if (length_of(member(result, "iser")) != 0)
 		print_lines("iser", member(result, "iser"), NULL);
-	print_lines("portals", member(result, "portals"), "address");
+	print_portals(member(result, "portals"));
 	printf("\n");
 	print_targets(member(result, "targets"));
 }
