@@ -184,12 +184,12 @@ static void print_memory(struct json_object *regions)
 	table_end(&table, stdout, "  ");
 }
 
-static void print_fallbacks(struct json_object *fallbacks)
+static void print_sentences(const char *heading, struct json_object *sentences)
 {
-	printf("\nfallbacks\n");
-	for (size_t i = 0; i < length_of(fallbacks); i++)
-		printf("  %s\n", json_object_get_string(json_object_array_get_idx(fallbacks, i)));
-	if (length_of(fallbacks) == 0)
+	printf("\n%s\n", heading);
+	for (size_t i = 0; i < length_of(sentences); i++)
+		printf("  %s\n", json_object_get_string(json_object_array_get_idx(sentences, i)));
+	if (length_of(sentences) == 0)
 		printf("  none\n");
 }
 
@@ -224,9 +224,9 @@ void print_status(struct json_object *result)
 	print_reactors(member(result, "reactors"));
 	print_features(member(result, "reactors"));
 	print_memory(member(result, "memory"));
-	print_fallbacks(member(result, "fallbacks"));
+	print_sentences("fallbacks", member(result, "fallbacks"));
 	if (length_of(member(result, "iser")) != 0)
-		print_lines("iser", member(result, "iser"), NULL);
+		print_sentences("iser", member(result, "iser"));
 	print_portals(member(result, "portals"));
 	printf("\n");
 	print_targets(member(result, "targets"));
