@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include "base/container.h"
+#include "base/counter.h"
 
 #define ORDERS 9u			/* 4 KiB << 0 to 4 KiB << 8 */
 #define ORDER_MAX (ORDERS - 1)
@@ -30,8 +31,8 @@ struct arena {
 	struct memory *memory;
 	size_t bytes;
 	size_t wanted;
-	size_t free_bytes;
-	size_t reserved;
+	struct counter free_bytes;	/* counters are read by status reports on other threads */
+	struct counter reserved;
 	size_t reserve_used;	/* by extents that arena_take_reserved has filled */
 	size_t chunks;
 	unsigned region_count;
@@ -39,9 +40,9 @@ struct arena {
 	size_t first_chunk[ARENA_REGIONS_MAX];
 	struct order order[ORDERS];
 	struct list line;
-	unsigned waiters;
-	uint64_t taken;
-	uint64_t shortages;
+	struct counter waiters;
+	struct counter taken;
+	struct counter shortages;
 };
 
 /* --- the bitmaps --- */
@@ -164,8 +165,8 @@ static void extents_append(struct arena *arena, struct extents *extents, unsigne
 
 	extent_of_block(arena, order, block, extent);
 	extents->length += extent->length;
-	arena->free_bytes -= extent->length;
-	arena->taken++;
+	counter_set(&arena->free_bytes, counter_read(&arena->free_bytes) - extent->length);
+	counter_increment(&arena->taken);
 }
 
 /* Gives back what came after the first KEEP extents. */
@@ -176,7 +177,7 @@ static void extents_cut(struct arena *arena, struct extents *extents, unsigned k
 
 		block_give(arena, order_of(extent->length), block_of_extent(arena, extent));
 		extents->length -= extent->length;
-		arena->free_bytes += extent->length;
+		counter_add(&arena->free_bytes, extent->length);
 	}
 }
 
@@ -198,7 +199,7 @@ static int extents_grow(struct arena *arena, struct extents *extents, uint32_t l
 			order--;
 		}
 		extents_append(arena, extents, order, block);
-		if (arena->free_bytes < floor)
+		if (counter_read(&arena->free_bytes) < floor)
 			goto short_of;
 	}
 	return 0;
@@ -214,7 +215,9 @@ short_of:
  */
 static size_t floor_of(const struct arena *arena)
 {
-	return arena->reserved - min(arena->reserved, arena->reserve_used);
+	size_t reserved = counter_read(&arena->reserved);
+
+	return reserved - min(reserved, arena->reserve_used);
 }
 
 int arena_take(struct arena *arena, struct extents *extents, uint32_t length)
@@ -256,8 +259,8 @@ int arena_wait(struct arena *arena, struct arena_waiter *waiter)
 	if (waiter->length > arena->bytes / 2)
 		return -EMSGSIZE;
 	list_push_back(&arena->line, &waiter->link);
-	arena->waiters++;
-	arena->shortages++;
+	counter_increment(&arena->waiters);
+	counter_increment(&arena->shortages);
 	return 0;
 }
 
@@ -266,7 +269,7 @@ void arena_wait_cancel(struct arena *arena, struct arena_waiter *waiter)
 	if (!list_is_linked(&waiter->link))
 		return;
 	list_remove(&waiter->link);
-	arena->waiters--;
+	counter_decrement(&arena->waiters);
 }
 
 void arena_serve(struct arena *arena)
@@ -285,16 +288,18 @@ void arena_serve(struct arena *arena)
 
 int arena_reserve(struct arena *arena, size_t bytes)
 {
-	if (bytes > arena->bytes / 2 || arena->reserved > arena->bytes / 2 - bytes)
+	if (bytes > arena->bytes / 2 || counter_read(&arena->reserved) > arena->bytes / 2 - bytes)
 		return -EAGAIN;
-	arena->reserved += bytes;
+	counter_add(&arena->reserved, bytes);
 	return 0;
 }
 
 void arena_unreserve(struct arena *arena, size_t bytes)
 {
-	assert(bytes <= arena->reserved);
-	arena->reserved -= bytes;
+	size_t reserved = counter_read(&arena->reserved);
+
+	assert(bytes <= reserved);
+	counter_set(&arena->reserved, reserved - bytes);
 }
 
 /* --- making one --- */
@@ -344,7 +349,7 @@ static int make_bitmaps(struct arena *arena)
 	}
 	for (size_t chunk = arena->chunks; chunk-- > 0;)
 		block_set(arena, ORDER_MAX, chunk);
-	arena->free_bytes = arena->bytes;
+	counter_set(&arena->free_bytes, arena->bytes);
 	return 0;
 }
 
@@ -384,10 +389,10 @@ void arena_get_info(const struct arena *arena, struct arena_info *info)
 {
 	info->bytes = arena->bytes;
 	info->wanted = arena->wanted;
-	info->free = arena->free_bytes;
-	info->reserved = arena->reserved;
+	info->free = counter_read(&arena->free_bytes);
+	info->reserved = counter_read(&arena->reserved);
 	info->regions = arena->region_count;
-	info->waiters = arena->waiters;
-	info->taken = arena->taken;
-	info->shortages = arena->shortages;
+	info->waiters = (unsigned)counter_read(&arena->waiters);
+	info->taken = counter_read(&arena->taken);
+	info->shortages = counter_read(&arena->shortages);
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/container.h"
+#include "base/counter.h"
 #include "sys/engine.h"
 #include "sys/workers.h"
 
@@ -43,7 +44,7 @@ struct epoll {
 	unsigned watches;
 	struct list queued;		/* submitted in this turn */
 	struct list finished;		/* completed, done not yet called */
-	uint64_t plain;
+	struct counter plain;
 };
 
 static enum direction direction_of(const struct io_op *op)
@@ -188,7 +189,7 @@ static void epoll_submit(struct engine *engine, struct io_op *op)
 	switch (op->code) {
 	case IO_READ:
 	case IO_WRITE:
-		epoll->plain++;
+		counter_increment(&epoll->plain);
 		workers_submit(epoll->workers, op);
 		break;
 	case IO_SYNC:
@@ -321,7 +322,7 @@ static void epoll_describe(const struct engine *engine, struct reactor_info *inf
 	strcpy(info->features, "edge-triggered workers");
 	info->fallbacks[0] = '\0';
 	info->fixed_buffers = 0;
-	info->plain_buffers = epoll->plain;
+	info->plain_buffers = counter_read(&epoll->plain);
 }
 
 static void epoll_destroy(struct engine *engine)

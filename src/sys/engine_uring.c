@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include "base/container.h"
+#include "base/counter.h"
 #include "sys/engine.h"
 #include "sys/workers.h"
 
 #define DEPTH_DEFAULT 1024u
+#define DEPTH_MIN 64u
 #define FILES_MAX 4096u		/* descriptors below this can be registered; slot = descriptor */
 #define BUFFERS_MAX 64u
 #define HARVEST 64u		/* completions taken off the ring at a time */
@@ -46,8 +48,8 @@ struct uring {
 	bool has_poll_first;
 	bool wake_armed;
 	uint8_t registered[FILES_MAX];
-	uint64_t fixed;
-	uint64_t plain;
+	struct counter fixed;
+	struct counter plain;
 	char fallbacks[256];
 };
 
@@ -132,7 +134,7 @@ static void prepare_rw(struct uring *uring, struct io_uring_sqe *sqe, const stru
 	if (key != REGION_NO_KEY) {
 		const struct iovec *iov = op->rw.iov;
 
-		uring->fixed++;
+		counter_increment(&uring->fixed);
 		if (reads)
 			io_uring_prep_read_fixed(sqe, op->fd, iov->iov_base,
 						 (unsigned)iov->iov_len, op->rw.offset, (int)key);
@@ -140,7 +142,7 @@ static void prepare_rw(struct uring *uring, struct io_uring_sqe *sqe, const stru
 			io_uring_prep_write_fixed(sqe, op->fd, iov->iov_base,
 						  (unsigned)iov->iov_len, op->rw.offset, (int)key);
 	} else {
-		uring->plain++;
+		counter_increment(&uring->plain);
 		if (reads)
 			io_uring_prep_readv(sqe, op->fd, op->rw.iov, op->rw.count, op->rw.offset);
 		else
@@ -399,8 +401,8 @@ static void uring_describe(const struct engine *engine, struct reactor_info *inf
 	if (info->features[0] != '\0')
 		info->features[strlen(info->features) - 1] = '\0';
 	snprintf(info->fallbacks, sizeof(info->fallbacks), "%s", uring->fallbacks);
-	info->fixed_buffers = uring->fixed;
-	info->plain_buffers = uring->plain;
+	info->fixed_buffers = counter_read(&uring->fixed);
+	info->plain_buffers = counter_read(&uring->plain);
 }
 
 static void uring_destroy(struct engine *engine)
@@ -489,7 +491,11 @@ int engine_uring_create(const struct engine_config *config, struct engine **out)
 	uring->wake_fd = config->wake_fd;
 	list_init(&uring->backlog);
 	list_init(&uring->cancelled);
-	rc = set_up_ring(uring, depth > 0 ? depth : DEPTH_DEFAULT);
+	if (depth == 0)
+		depth = DEPTH_DEFAULT;
+	/* The rings are locked memory: a small ring where little of that is allowed. */
+	while ((rc = set_up_ring(uring, depth)) == -ENOMEM && depth / 2 >= DEPTH_MIN)
+		depth /= 2;
 	if (rc < 0)
 		goto free;
 	rc = check_operations(uring);
