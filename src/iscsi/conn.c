@@ -141,11 +141,13 @@ static const char *initiator_of(const struct iscsi_conn *conn)
 static void log_va(struct iscsi_conn *conn, enum log_level level, const char *format,
 		   va_list arguments)
 {
+	struct iscsi_core *core = conn->core;
 	char text[384];
 
 	vsnprintf(text, sizeof(text), format, arguments);
-	log_limited(level <= LOG_LEVEL_WARNING ? &conn->core->limit : &conn->core->info_limit, level, "iscsi: %s (%s): %s", conn->peer,
-		    initiator_of(conn), text);
+	/* Logins that come and go must not use up what a violation needs to be heard. */
+	log_limited(level <= LOG_LEVEL_WARNING ? &core->limit : &core->info_limit, level,
+		    "iscsi: %s (%s): %s", conn->peer, initiator_of(conn), text);
 }
 
 void conn_log(struct iscsi_conn *conn, enum log_level level, const char *format, ...)

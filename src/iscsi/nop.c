@@ -33,12 +33,13 @@ static struct control *alloc_large(struct iscsi_conn *conn, uint32_t length)
 {
 	struct control *control = control_alloc(conn, 0);
 	struct arena *arena = reactor_arena(conn->core->reactor);
+	uint32_t whole = (uint32_t)round_up_pow2(length);
 
 	if (control == NULL)
 		return NULL;
 	extents_init(&control->extents);
 	if (conn->ping_bytes + length <= CONN_PING_BYTES_MAX &&
-	    arena_take(arena, &control->extents, (uint32_t)round_up_pow2(length)) == 0 && control->extents.count == 1) {
+	    arena_take(arena, &control->extents, whole) == 0 && control->extents.count == 1) {
 		control->pdu.data = control->extents.extent[0].data;
 		control->pdu.data_length = echo_length(conn, length);
 		control->ping_bytes = length;

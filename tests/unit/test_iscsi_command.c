@@ -408,6 +408,16 @@ static void test_header__above_first_burst(void **state)
 	ini_clear_attention(&ini);
 }
 
+static void test_header__above_max_recv_data_segment(void **state)
+{
+	(void)state;
+	bed.config.max_recv_data_segment_length = 4096;
+	start();
+	ini_write(&ini, 0, 16, pattern, 4100, true);
+	ini_expect_closed(&ini);
+	assert_true(bed_has_logged(&bed, "longer than MaxRecvDataSegmentLength"));
+}
+
 static void test_header__itt_in_use(void **state)
 {
 	uint32_t first;
@@ -772,6 +782,7 @@ int main(void)
 		CASE(test_header__faults),
 		CASE(test_header__immediate_data_is_off),
 		CASE(test_header__above_first_burst),
+		CASE(test_header__above_max_recv_data_segment),
 		CASE(test_header__itt_in_use),
 		CASE(test_window__closes_and_opens),
 		CASE(test_window__of_one),
