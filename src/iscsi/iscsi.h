@@ -79,7 +79,8 @@ struct iscsi_portal_config {
 };
 
 /*
- * Listens. One address and port may have a portal of each kind. Before the reactors run. 0 or a negative errno with one line in ERROR.
+ * Listens. One address and port may have a portal of each kind. Before the reactors run. 0 or a
+ * negative errno with one line in ERROR.
  */
 int iscsi_node_add_portal(struct iscsi_node *node, const struct iscsi_portal_config *config,
 			  char *error, size_t error_size);
