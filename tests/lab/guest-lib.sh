@@ -191,7 +191,9 @@ tgt_start() { # MIB
 }
 
 tgt_stop() {
-	kill -KILL "$tgt_pid" && wait_for 10 has_ended "$tgt_pid"
+	# It ends on no other signal. The wait keeps bash from telling of it.
+	kill -KILL "$tgt_pid" && wait "$tgt_pid" 2>/dev/null
+	true
 }
 
 # LIO, with LUN 0 in memory: iqn.2026-11.io.pinion:lio, by TCP and, if asked, iSER.
@@ -241,7 +243,7 @@ null_blk_make() { # NAME MIB [ATTRIBUTE=VALUE...]
 
 # A SCSI disk in memory; parameters are the module's (modinfo scsi_debug).
 scsi_debug_make() { # MIB [PARAMETER=VALUE...]
-	modprobe scsi_debug "dev_size_mb=$1" "${@:2}" || fail "no scsi_debug"
+	modprobe sd_mod && modprobe scsi_debug "dev_size_mb=$1" "${@:2}" || fail "no scsi_debug"
 	wait_for 10 find_scsi_debug || fail "scsi_debug: no disk"
 	device=$(find_scsi_debug)
 }
@@ -265,11 +267,13 @@ sectors_of() { # DEVICE
 	blockdev --getsz "$1"
 }
 
-# A device-mapper device of one table, as dmsetup(8) has them. There is no udev.
+# A device-mapper device of a table, as dmsetup(8) has them. Without udev it has
+# no name in /dev/mapper, but the kernel makes the device.
 dm_make() { # NAME TABLE
 	modprobe dm_mod || fail "no device-mapper"
 	dmsetup create --noudevrules --noudevsync "$1" --table "$2" || fail "dm: cannot make $1: $2"
-	device=/dev/mapper/$1
+	device=/dev/dm-$(dmsetup info -c --noheadings -o minor "$1")
+	[ -b "$device" ] || fail "dm: no $device"
 }
 
 # DEVICE, but each request takes so long.

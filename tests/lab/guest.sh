@@ -55,10 +55,6 @@ main() {
 		(run_command) >&3 2>&1 3>&-
 		status=$?
 	else
-		{
-			echo "lab: cannot bring up mode $lab_mode with $lab_driver:"
-			cat /run/network.log
-		} >&3
 		cp /run/network.log /lab/failure
 	fi
 	dmesg >/lab/dmesg
