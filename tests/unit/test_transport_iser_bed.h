@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/container.h"
 #include "sys/memory.h"

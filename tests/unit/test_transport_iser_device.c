@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* transport/iser/device.c, core.c, slab.c: devices and registered memory. */
+#include "test_transport_iser_bed.h"
+
+static char described[512];
+
+static void describe(void *context, const char *line)
+{
+	(void)context;
+	snprintf(described, sizeof(described), "%s", line);
+}
+
+static void test_create__says_why_not(void **state)
+{
+	struct bed *bed = bed_prepare();
+	struct iser_config config = { .verbs = &fake_verbs };
+	struct iser *iser = NULL;
+	char error[128] = "";
+
+	*state = bed;
+	fake_knobs()->obstacle = "this machine has no RDMA device";
+	assert_int_equal(iser_create(&config, &iser, error, sizeof(error)), -ENODEV);
+	assert_string_equal(error, "iSER cannot be used: this machine has no RDMA device");
+	fake_knobs()->obstacle = NULL;
+	bed_open(bed);
+}
+
+static void test_create__device_that_is_too_small(void **state)
+{
+	struct bed *bed = bed_prepare();
+	struct iser_config config = { .verbs = &fake_verbs, .memory = bed->memory };
+	struct iser *iser = NULL;
+	char error[128] = "";
+
+	*state = bed;
+	fake_knobs()->max_qp_wr = 8;
+	assert_int_equal(iser_create(&config, &iser, error, sizeof(error)), -ENODEV);
+	assert_int_equal(fake_counts().pds, 0);
+	fake_knobs()->max_qp_wr = 16384;
+	bed_open(bed);
+}
+
+static void test_memory__registered_once_and_as_it_comes(void **state)
+{
+	struct bed *bed = *state;
+	struct region *region;
+
+	assert_int_equal(fake_counts().mrs, BED_CORES);
+	assert_int_equal(memory_region_create(bed->memory, 4 << 20, -1, REGION_SHARED, &region), 0);
+	assert_int_equal(fake_counts().mrs, BED_CORES + 1);
+	bed_connect(bed);
+	bed_enable(bed);
+	bed_disconnect(bed);
+	assert_int_equal(fake_counts().registrations, BED_CORES + 1);
+	iser_describe(bed->iser, describe, NULL);
+	assert_non_null(strstr(described, "fake0: InfiniBand or RoCE, 3 regions of 20 MiB"));
+	assert_non_null(strstr(described, "no paging on demand"));
+	memory_region_destroy(bed->memory, region);
+	assert_int_equal(fake_counts().mrs, BED_CORES);
+	bed->log_len = 0;
+}
+
+static void test_memory__on_demand_where_pinning_is_refused(void **state)
+{
+	struct bed *bed = bed_prepare();
+
+	*state = bed;
+	fake_knobs()->fails_pinned = true;
+	fake_knobs()->has_odp = true;
+	bed_open(bed);
+	assert_int_equal(fake_counts().mrs, BED_CORES);
+	iser_describe(bed->iser, describe, NULL);
+	assert_non_null(strstr(described, "pages on demand where that is refused"));
+	bed_connect(bed);
+	bed_enable(bed);
+}
+
+static void test_memory__refused_altogether(void **state)
+{
+	struct bed *bed = bed_prepare();
+
+	*state = bed;
+	fake_knobs()->fails_pinned = true;
+	bed_open(bed);
+	assert_int_equal(fake_counts().mrs, 0);
+	iser_describe(bed->iser, describe, NULL);
+	assert_non_null(strstr(described, "2 regions refused"));
+	/* nobody can be served: said, and the peer told */
+	bed->peer = fake_connect("\x80\0\0\0", 4, 1, 4);
+	bed_run(bed);
+	assert_true(fake_is_rejected(bed->peer));
+	assert_int_equal(bed->lost, 1);
+}
+
+/* With paging on demand for everything, memory in no region is as good as any. */
+static void test_memory__implicit_registration_serves_the_rest(void **state)
+{
+	struct bed *bed = bed_prepare();
+	struct extents foreign = { .count = 1, .length = 512, .borrowed = true };
+	static uint8_t memory[512] = "foreign";
+	struct transport_task task;
+
+	*state = bed;
+	fake_knobs()->has_odp = true;
+	fake_knobs()->has_implicit = true;
+	bed_open(bed);
+	bed_connect(bed);
+	bed_enable(bed);
+	foreign.extent[0] = (struct extent){ .data = memory, .length = 512 };
+	bed_begin(bed, &task, 7, 0, BED_VA);
+	task.data = &foreign;
+	task.put_length = 512;
+	transport_put_data(bed->conn, &task);
+	bed_run_device(bed);
+	bed_expect(bed, "put_done 7 0\n");
+	assert_memory_equal(bed->remote, memory, 512);
+}
+
+/* More connections than one completion queue has room for. */
+static void test_queue__as_many_as_it_takes(void **state)
+{
+	enum { COUNT = 5 };
+	struct bed *bed = bed_prepare();
+	struct fake_peer *peers[COUNT];
+
+	*state = bed;
+	fake_knobs()->max_cqe = 600;
+	fake_knobs()->max_qp_wr = 128;
+	bed_open(bed);
+	for (unsigned i = 0; i < COUNT; i++) {
+		bed_connect(bed);
+		bed_enable(bed);
+		peers[i] = bed->peer;
+	}
+	assert_true(fake_counts().cqs > 1);
+	for (unsigned i = 0; i < COUNT; i++) {
+		bed->peer = peers[i];
+		bed_command(bed, i, 0, 0, NULL, 0);
+		bed_run(bed);
+		bed_expect(bed, "header 01 ahs 0 len 0\npdu\n");
+	}
+	for (unsigned i = 0; i < COUNT; i++) {
+		bed->peer = peers[i];
+		bed_disconnect(bed);
+	}
+	assert_int_equal(fake_counts().cqs, 0);
+	assert_int_equal(fake_counts().comp_channels, 0);
+	bed->log_len = 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
+#define TEST_OWN(name) cmocka_unit_test_teardown(name, bed_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST_OWN(test_create__says_why_not),
+		TEST_OWN(test_create__device_that_is_too_small),
+		TEST(test_memory__registered_once_and_as_it_comes),
+		TEST_OWN(test_memory__on_demand_where_pinning_is_refused),
+		TEST_OWN(test_memory__refused_altogether),
+		TEST_OWN(test_memory__implicit_registration_serves_the_rest),
+		TEST_OWN(test_queue__as_many_as_it_takes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
