@@ -955,19 +955,23 @@ static int dealloc_pd(struct ibv_pd *pd)
 	return 0;
 }
 
-void fake_reset(void)
+void fake_bury(void)
 {
 	struct list_node *node;
 
-	if (fake.dead_qps.head.next != NULL) {
-		while ((node = list_pop_front(&fake.dead_qps)) != NULL) {
-			struct fake_qp *qp;
+	while ((node = list_pop_front(&fake.dead_qps)) != NULL) {
+		struct fake_qp *qp;
 
-			memcpy(&qp, node + 1, sizeof(qp));
-			free(qp);
-			free(node);
-		}
+		memcpy(&qp, node + 1, sizeof(qp));
+		free(qp);
+		free(node);
 	}
+}
+
+void fake_reset(void)
+{
+	if (fake.dead_qps.head.next != NULL)
+		fake_bury();
 	memset(&fake, 0, sizeof(fake));
 	fake.device.transport_type = IBV_TRANSPORT_IB;
 	strcpy(fake.device.name, "fake0");

@@ -42,6 +42,8 @@ struct fake_counts {
 extern const struct iser_verbs fake_verbs;
 
 void fake_reset(void);
+/* Frees what is kept of QPs that are gone; no completion queue is there any more. */
+void fake_bury(void);
 struct fake_knobs *fake_knobs(void);
 struct fake_counts fake_counts(void);
 

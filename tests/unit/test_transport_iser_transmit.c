@@ -128,7 +128,7 @@ static void test_control__waits_for_buffers(void **state)
 	unsigned sends;
 
 	for (unsigned i = 0; i < COUNT; i++)
-		send_control(bed, &pdu[i], "abcdefgh" + i % 8, 1);
+		send_control(bed, &pdu[i], &"abcdefgh"[i % 8], 1);
 	bed_run(bed);
 	sends = fake_sends(bed->peer);
 	assert_true(sends < COUNT);
