@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "scsi/command.h"
 #include "scsi/lu.h"
+#include "scsi/range.h"
 #include "scsi/sense.h"
 
 enum {
@@ -57,6 +58,10 @@ static void complete(struct scsi_cmd *cmd)
 	} else {
 		count(cmd);
 	}
+	range_unlock(cmd);
+	/* The medium's own memory is in use until it has been sent. */
+	if (cmd->data_in_length == 0)
+		range_leave(cmd);
 	cmd->port->complete(cmd);
 }
 
@@ -259,6 +264,7 @@ static struct nexus_lu *begin(struct scsi_cmd *cmd)
 	cmd->started_ns = reactor_now_ns(cmd->nexus->reactor);
 	cmd->io.flags = 0;
 	cmd->resume = NULL;
+	list_node_init(&cmd->range.link);
 	list_node_init(&cmd->link);
 	list_push_back(state != NULL ? &state->commands : &cmd->nexus->stray, &cmd->link);
 	return state;
@@ -297,6 +303,16 @@ void scsi_cmd_abort(struct scsi_cmd *cmd)
 		reactor_undefer(cmd->nexus->reactor, &cmd->turn);
 		cmd_drive(cmd, SCSI_DONE);
 		break;
+	case SCSI_PHASE_FENCED:
+		cmd->aborted = true;
+		list_remove(&cmd->range.link);
+		cmd_drive(cmd, SCSI_DONE);
+		break;
+	case SCSI_PHASE_LOCK:
+		if (!cmd->aborted)
+			range_lock_cancel(cmd);
+		cmd->aborted = true;
+		break;
 	case SCSI_PHASE_STORE:
 		cmd->aborted = true;
 		/* May complete CMD before it returns. */
@@ -315,6 +331,7 @@ void scsi_cmd_abort(struct scsi_cmd *cmd)
 void scsi_cmd_release(struct scsi_cmd *cmd)
 {
 	assert(cmd->phase == SCSI_PHASE_COMPLETE);
+	range_leave(cmd);
 	/* First the view, then what it views. */
 	arena_give(cmd->nexus->arena, &cmd->scratch);
 	arena_give(cmd->nexus->arena, &cmd->data);

@@ -29,6 +29,8 @@ enum scsi_phase {
 	SCSI_PHASE_MEMORY, /* in line for memory */
 	SCSI_PHASE_DATA_OUT, /* between receive_data_out and scsi_data_out_received */
 	SCSI_PHASE_YIELD, /* it has been at it for long: others first */
+	SCSI_PHASE_FENCED, /* another command has the range to itself */
+	SCSI_PHASE_LOCK, /* it wants a range to itself */
 	SCSI_PHASE_STORE, /* the store works on it */
 	SCSI_PHASE_COMPLETE, /* the port's, which sends the answer */
 };
@@ -37,6 +39,9 @@ enum scsi_phase {
 #define CMD_SUBMITTING 0x01u /* store_submit has not returned yet */
 #define CMD_STORE_DONE 0x02u /* and the store was done before it did */
 #define CMD_WELL_KNOWN 0x04u /* addressed to the REPORT LUNS well known logical unit */
+#define CMD_IN_RANGE 0x08u /* it touches cmd->range */
+#define CMD_MAPPED 0x10u /* as long as its data is on the wire */
+#define CMD_LOCKED 0x20u /* it has cmd->range to itself */
 
 enum scsi_status {
 	SCSI_STATUS_GOOD = 0x00,
@@ -133,7 +138,7 @@ int cmd_submit_data(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint32
 int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint64_t blocks,
 		     int (*next)(struct scsi_cmd *cmd));
 
-/* --- commands; spc.c, inquiry.c, vpd.c, mode.c, opcodes.c, sbc.c, sbc_rw.c, sbc_verify.c, sbc_thin.c --- */
+/* --- commands; spc.c, inquiry.c, vpd.c, mode.c, opcodes.c, sbc.c and all sbc_*.c --- */
 
 int spc_test_unit_ready(struct scsi_cmd *cmd);
 int spc_request_sense(struct scsi_cmd *cmd, struct cursor *out);
@@ -156,9 +161,12 @@ int sbc_verify(struct scsi_cmd *cmd);
 int sbc_write_and_verify(struct scsi_cmd *cmd);
 int sbc_unmap(struct scsi_cmd *cmd);
 int sbc_write_same(struct scsi_cmd *cmd);
+int sbc_compare_and_write(struct scsi_cmd *cmd);
 
 /* Reads LBA and number of blocks out of the CDB into CMD; false when beyond the medium (sense set). */
 bool sbc_range(struct scsi_cmd *cmd);
+/* The same where the CDB is laid out differently. */
+bool sbc_check_range(struct scsi_cmd *cmd, uint64_t lba, uint64_t blocks);
 /* The same for commands that move their blocks: false also beyond the maximum transfer length. */
 bool sbc_transfer_range(struct scsi_cmd *cmd);
 

@@ -17,6 +17,7 @@
 
 #include "base/checked.h"
 #include "scsi/lu.h"
+#include "scsi/range.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0"
@@ -230,6 +231,7 @@ static int create_counters(struct scsi_lu *lu)
 
 static void free_lu(struct scsi_lu *lu)
 {
+	range_destroy(lu);
 	free(lu->counters_memory);
 	free(lu);
 }
@@ -246,6 +248,7 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 		complain(&complaint, "out of memory");
 		return -ENOMEM;
 	}
+	range_home_init(lu);
 	lu->store = config->store;
 	lu->read_only = config->read_only || config->store->traits.read_only;
 	lu->removable = config->removable;

@@ -36,6 +36,57 @@ struct lu_counters {
 	struct counter errors;
 } __attribute__((aligned(64)));
 
+#define RANGE_LOCKS_MAX 16 /* that commands hold at a time on one logical unit */
+
+/* --- locks on ranges of blocks; range.h says how they work --- */
+
+enum fence_state { FENCE_DOWN, FENCE_RAISING, FENCE_UP, FENCE_LIFTING };
+
+/* Keeps one lane's commands out of a range. */
+struct range_fence {
+	struct message message; /* to the lane, and back when that is done */
+	struct range_lane *lane;
+	unsigned number; /* of its slot */
+	enum fence_state state; /* as home knows it */
+	uint64_t first, end; /* blocks */
+};
+
+/* One reactor's part: only its thread touches it, but for the fences' states and link. */
+struct range_lane {
+	uint32_t fences; /* that are up: bits by slot */
+	uint32_t draining; /* of them, those with commands still inside */
+	struct list inside; /* commands that touch their range */
+	struct list waiting; /* that fences keep out */
+	struct reactor *reactor;
+	struct scsi_lu *lu;
+	struct message join;
+	struct list_node link; /* of home */
+	struct range_fence fence[RANGE_LOCKS_MAX];
+};
+
+enum slot_state { SLOT_FREE, SLOT_RAISING, SLOT_LOCKED, SLOT_LIFTING };
+enum range_lock_state { RANGE_LOCK_WAITING, RANGE_LOCK_RAISING, RANGE_LOCK_ANSWERED };
+
+/* A lock that is held or about to be; of the home core. */
+struct range_slot {
+	enum slot_state state;
+	unsigned number;
+	unsigned raising; /* fences on their way up */
+	unsigned standing; /* fences that are not down */
+	uint64_t first, end;
+	struct scsi_cmd *owner; /* until it is granted */
+	struct range_home *home;
+	struct message release;
+};
+
+/* All but REACTOR is touched by that reactor's thread only. */
+struct range_home {
+	_Atomic(struct reactor *) reactor;
+	struct list lanes;
+	struct list queue; /* commands that want a lock */
+	struct range_slot slot[RANGE_LOCKS_MAX];
+};
+
 struct scsi_lu {
 	/* constant */
 	struct store *store;
@@ -57,8 +108,10 @@ struct scsi_lu {
 	uint8_t naa_length;
 	struct lu_counters *counters; /* by reactor */
 	void *counters_memory;
+	struct range_lane *lanes[SCSI_REACTORS_MAX]; /* by reactor, which alone makes it */
 	/* rarely written */
 	struct attention_source attentions;
+	struct range_home home;
 };
 
 struct scsi_target {

@@ -7,6 +7,7 @@
 
 #include "scsi/command.h"
 #include "scsi/lu.h"
+#include "scsi/range.h"
 #include "scsi/sense.h"
 
 static void store_done(struct store_io *io, int err)
@@ -16,6 +17,8 @@ static void store_done(struct store_io *io, int err)
 
 	assert(cmd->phase == SCSI_PHASE_STORE);
 	cmd->phase = SCSI_PHASE_RUNNING;
+	if (!(cmd->flags & CMD_MAPPED))
+		range_leave(cmd);
 	if (err < 0 && !cmd->aborted)
 		step = sense_store_error(cmd, io->op, io->offset >> cmd->lu->block_shift, err);
 	if (cmd->flags & CMD_SUBMITTING) {
@@ -28,12 +31,11 @@ static void store_done(struct store_io *io, int err)
 	cmd_drive(cmd, step);
 }
 
-static int submit(struct scsi_cmd *cmd, int (*next)(struct scsi_cmd *cmd))
+static int start(struct scsi_cmd *cmd)
 {
 	cmd->io.store = cmd->lu->store;
 	cmd->io.reactor = cmd->nexus->reactor;
 	cmd->io.done = store_done;
-	cmd->resume = next;
 	cmd->phase = SCSI_PHASE_STORE;
 	cmd->flags |= CMD_SUBMITTING;
 	store_submit(&cmd->io);
@@ -44,6 +46,18 @@ static int submit(struct scsi_cmd *cmd, int (*next)(struct scsi_cmd *cmd))
 	return cmd->resume != NULL ? SCSI_AGAIN : SCSI_DONE;
 }
 
+void range_resumed(struct scsi_cmd *cmd)
+{
+	cmd_drive(cmd, start(cmd));
+}
+
+static int submit(struct scsi_cmd *cmd, uint64_t lba, uint64_t blocks,
+		  int (*next)(struct scsi_cmd *cmd))
+{
+	cmd->resume = next;
+	return range_enter(cmd, lba, blocks) ? start(cmd) : SCSI_MORE;
+}
+
 int cmd_submit_data(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint32_t bytes,
 		    struct extents *data, int (*next)(struct scsi_cmd *cmd))
 {
@@ -52,7 +66,7 @@ int cmd_submit_data(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint32
 	cmd->io.length = bytes;
 	cmd->io.range = 0;
 	cmd->io.data = data;
-	return submit(cmd, next);
+	return submit(cmd, lba, bytes >> cmd->lu->block_shift, next);
 }
 
 int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint64_t blocks,
@@ -63,5 +77,5 @@ int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint6
 	cmd->io.length = 0;
 	cmd->io.range = blocks << cmd->lu->block_shift;
 	cmd->io.data = NULL;
-	return submit(cmd, next);
+	return submit(cmd, lba, blocks, next);
 }

@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "scsi/command.h"
 #include "scsi/lu.h"
+#include "scsi/range.h"
 #include "scsi/sense.h"
 
 enum { FUA = 0x08 };
@@ -38,15 +39,27 @@ static void decode_range(struct scsi_cmd *cmd)
 	}
 }
 
-bool sbc_range(struct scsi_cmd *cmd)
+static bool is_on_medium(struct scsi_cmd *cmd)
 {
 	uint64_t end = cmd->lu->blocks;
 
-	decode_range(cmd);
 	if (LIKELY(cmd->lba <= end && cmd->blocks <= end - cmd->lba))
 		return true;
 	sense_lba_out_of_range(cmd, max(cmd->lba, end));
 	return false;
+}
+
+bool sbc_range(struct scsi_cmd *cmd)
+{
+	decode_range(cmd);
+	return is_on_medium(cmd);
+}
+
+bool sbc_check_range(struct scsi_cmd *cmd, uint64_t lba, uint64_t blocks)
+{
+	cmd->lba = lba;
+	cmd->blocks = blocks;
+	return is_on_medium(cmd);
 }
 
 bool sbc_transfer_range(struct scsi_cmd *cmd)
@@ -63,12 +76,15 @@ bool sbc_transfer_range(struct scsi_cmd *cmd)
 static bool map_medium(struct scsi_cmd *cmd, enum store_op op, uint32_t bytes)
 {
 	const struct scsi_lu *lu = cmd->lu;
+	uint64_t blocks = bytes >> lu->block_shift;
 
-	if (cmd->private_data ||
+	if (cmd->private_data || range_is_fenced(cmd, cmd->lba, blocks) ||
 	    store_map(lu->store, op, cmd->lba << lu->block_shift, bytes, &cmd->data) != 0) {
 		extents_init(&cmd->data);
 		return false;
 	}
+	range_enter(cmd, cmd->lba, blocks);
+	cmd->flags |= CMD_MAPPED;
 	return true;
 }
 

@@ -57,6 +57,21 @@ struct scsi_port_ops {
 	void (*complete)(struct scsi_cmd *cmd);
 };
 
+/*
+ * The blocks that a command touches now, or has or wants to itself (range.h).
+ * Of the device server.
+ */
+struct scsi_range {
+	struct list_node link;
+	uint64_t first, end;		/* blocks */
+	/* for those who lock */
+	struct message ask;		/* to the home core, and back with the answer */
+	struct message cancel;		/* likewise */
+	struct range_slot *slot;	/* NULL: not got */
+	uint8_t state;			/* of the home core */
+	uint8_t away;			/* messages that have not come back */
+};
+
 struct scsi_cmd {
 	/* --- filled by the port before scsi_command_received --- */
 	struct scsi_nexus *nexus;
@@ -100,6 +115,7 @@ struct scsi_cmd {
 	struct deferred turn;		/* long work goes on in the next turn of the loop */
 	struct extents scratch;		/* a second buffer, for commands that compare or repeat */
 	struct store_io io;
+	struct scsi_range range;
 	struct list_node link;		/* in the nexus's task set of this LU */
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "scsi/lu.h"
+#include "scsi/range.h"
 
 /* ---- LUNs ----------------------------------------------------------------------- */
 
@@ -165,18 +166,31 @@ static void free_nexus(struct scsi_nexus *nexus)
 	free(nexus);
 }
 
+static int join_all(const struct scsi_target *target, struct reactor *reactor)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < target->lun_end && ret == 0; i++) {
+		if (target->lu[i] != NULL)
+			ret = range_join(target->lu[i], reactor);
+	}
+	return ret;
+}
+
 int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus **out)
 {
 	struct scsi_target *target = config->target;
 	struct scsi_nexus *nexus;
 	enum attention first;
 
+	assert(reactor_index(config->reactor) < SCSI_REACTORS_MAX);
 	nexus = calloc(1, sizeof(*nexus) + target->lun_end * sizeof(nexus->lu[0]));
 	if (nexus == NULL)
 		return -ENOMEM;
 	nexus->initiator_port = strdup(config->initiator_port);
 	nexus->target_port = strdup(config->target_port);
-	if (nexus->initiator_port == NULL || nexus->target_port == NULL) {
+	if (nexus->initiator_port == NULL || nexus->target_port == NULL ||
+	    join_all(target, config->reactor) != 0) {
 		free_nexus(nexus);
 		return -ENOMEM;
 	}
@@ -184,7 +198,6 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 	nexus->reactor = config->reactor;
 	nexus->arena = reactor_arena(config->reactor);
 	nexus->slot = reactor_index(config->reactor);
-	assert(nexus->slot < SCSI_REACTORS_MAX);
 	nexus->target_port_group = config->target_port_group;
 	list_init(&nexus->stray);
 	nexus->lun_count = target->lun_end;

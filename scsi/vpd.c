@@ -119,7 +119,7 @@ static void page_limits(struct scsi_cmd *cmd, struct cursor *out)
 	uint32_t optimal = in_blocks(lu, lu->store->traits.optimal_io);
 
 	cursor_put_u8(out, 0x01); /* WSNZ */
-	cursor_put_u8(out, 0); /* MAXIMUM COMPARE AND WRITE LENGTH: none */
+	cursor_put_u8(out, (uint8_t)min(COMPARE_AND_WRITE_BLOCKS_MAX, lu->maximum_blocks));
 	cursor_put_u16(out, (uint16_t)granularity);
 	cursor_put_u32(out, lu->maximum_blocks);
 	cursor_put_u32(out, min(optimal, lu->maximum_blocks));

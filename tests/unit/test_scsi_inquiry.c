@@ -226,7 +226,7 @@ static void test_vpd_page__extended(void **state)
 static void test_vpd_page__limits(void **state)
 {
 	/* 4 MiB at most, 64 KiB best, granularity 4096: in blocks of 512 and of 4096. */
-	uint8_t expected[64] = { 0, 0xb0, 0, 60, 1, 0, 0, 8, 0, 0, 0x20, 0, 0, 0, 0, 128 };
+	uint8_t expected[64] = { 0, 0xb0, 0, 60, 1, 255, 0, 8, 0, 0, 0x20, 0, 0, 0, 0, 128 };
 	struct bed bed;
 
 	(void)state;
