@@ -59,7 +59,8 @@ is_listening() {
 }
 
 # Writes a configuration with the LUNs given as libconfig groups and starts the
-# daemon on it. Extra top-level settings come from $settings, and $performance.
+# daemon on it. Extra top-level settings come from $settings, others from
+# $performance and $more_portals (", { ... }").
 daemon_start() { # LUN-GROUP...
 	local luns='' lun
 	for lun in "$@"; do
@@ -70,7 +71,7 @@ daemon_start() { # LUN-GROUP...
 	cat >"$work/pinion.conf" <<END
 performance: { engine = "${engine:-auto}"; ${performance:-} };
 control: { socket = "$work/control.sock"; };
-portals = ( { address = "127.0.0.1"; port = $port; } );
+portals = ( { address = "127.0.0.1"; port = $port; } ${more_portals:-} );
 ${settings:-}
 targets = ( { name = "$target"; luns = ( $luns ); } );
 END
