@@ -39,9 +39,9 @@ enum scsi_phase {
 #define CMD_SUBMITTING 0x01u /* store_submit has not returned yet */
 #define CMD_STORE_DONE 0x02u /* and the store was done before it did */
 #define CMD_WELL_KNOWN 0x04u /* addressed to the REPORT LUNS well known logical unit */
-#define CMD_IN_RANGE 0x08u /* it touches cmd->range */
-#define CMD_MAPPED 0x10u /* as long as its data is on the wire */
-#define CMD_LOCKED 0x20u /* it has cmd->range to itself */
+#define CMD_IN_RANGE   0x08u /* it touches cmd->range */
+#define CMD_MAPPED     0x10u /* as long as its data is on the wire */
+#define CMD_LOCKED     0x20u /* it has cmd->range to itself */
 
 enum scsi_status {
 	SCSI_STATUS_GOOD = 0x00,
@@ -62,6 +62,7 @@ enum scsi_status {
 #define OP_MODIFIES     0x0040u /* changes the medium: refused when it is write protected */
 #define OP_REMOVABLE    0x0080u /* there only with a removable medium */
 #define OP_THIN         0x0100u /* there only with logical block provisioning */
+#define OP_ATOMIC       0x0800u /* there only where the store vouches for whole writes */
 #define OP_COUNTS_READ  0x0200u /* its data is counted as read */
 #define OP_COUNTS_WRITE 0x0400u
 
@@ -162,6 +163,8 @@ int sbc_write_and_verify(struct scsi_cmd *cmd);
 int sbc_unmap(struct scsi_cmd *cmd);
 int sbc_write_same(struct scsi_cmd *cmd);
 int sbc_compare_and_write(struct scsi_cmd *cmd);
+int sbc_orwrite(struct scsi_cmd *cmd);
+int sbc_write_atomic(struct scsi_cmd *cmd);
 
 /* Reads LBA and number of blocks out of the CDB into CMD; false when beyond the medium (sense set). */
 bool sbc_range(struct scsi_cmd *cmd);

@@ -12,6 +12,7 @@
  * MAXIMUM WRITE SAME LENGTH: a block that is not zero must be written as often.
  */
 #define WRITE_SAME_BLOCKS_MAX 32768u
-#define COMPARE_AND_WRITE_BLOCKS_MAX 255u /* MAXIMUM COMPARE AND WRITE LENGTH: one byte in the CDB */
+#define COMPARE_AND_WRITE_BLOCKS_MAX \
+	255u /* MAXIMUM COMPARE AND WRITE LENGTH: one byte in the CDB */
 
 #endif

@@ -117,6 +117,8 @@ static int set_maximum_transfer(struct scsi_lu *lu, const struct scsi_lu_config 
 		return complain(complaint, "maximum transfer of %u bytes is not between %u and %u",
 				bytes, lu->block_size, TRANSFER_MAX);
 	lu->maximum_blocks = bytes >> lu->block_shift;
+	lu->atomic_blocks = min(config->store->traits.atomic_write, bytes) >> lu->block_shift;
+	lu->atomic_blocks = min(lu->atomic_blocks, (uint32_t)UINT16_MAX); /* what the CDB can say */
 	return 0;
 }
 

@@ -95,6 +95,7 @@ struct scsi_lu {
 	unsigned block_shift;
 	uint32_t physical_block_size; /* bytes, a power of two */
 	uint32_t maximum_blocks; /* of one transfer */
+	uint32_t atomic_blocks; /* of one WRITE ATOMIC, 0: there is none */
 	bool read_only;
 	bool removable;
 	bool thin;

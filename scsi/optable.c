@@ -129,6 +129,11 @@ static const struct scsi_op commands[256] = {
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x8a, DPO | FUA, ALL_8, ALL_4, GROUP, CONTROL },
 		   .recommended_s = 60 },
+	[0x8b] = { .name = "ORWRITE(16)", .start = sbc_orwrite,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .cdb_length = 16, .length_at = 10, .length_size = 4,
+		   .usage = { 0x8b, DPO | FUA, ALL_8, ALL_4, GROUP, CONTROL },
+		   .recommended_s = 60 },
 	[0x8e] = { .name = "WRITE AND VERIFY(16)", .start = sbc_write_and_verify,
 		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
@@ -147,6 +152,12 @@ static const struct scsi_op commands[256] = {
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x93, UNMAP | NDOB, ALL_8, ALL_4, GROUP, CONTROL },
 		   .recommended_s = 120 },
+	/* ATOMIC BOUNDARY must be zero: the block limits page has none. */
+	[0x9c] = { .name = "WRITE ATOMIC(16)", .start = sbc_write_atomic,
+		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE | OP_ATOMIC,
+		   .cdb_length = 16, .length_at = 12, .length_size = 2,
+		   .usage = { 0x9c, DPO | FUA, ALL_8, 0, 0, ALL_2, GROUP, CONTROL },
+		   .recommended_s = 60 },
 	[0x9e] = { .name = "SERVICE ACTION IN(16)", .actions = service_actions_in_16,
 		   .action_count = ARRAY_SIZE(service_actions_in_16) },
 	[0xa0] = { .name = "REPORT LUNS", .report = spc_report_luns,
@@ -197,6 +208,8 @@ const struct scsi_op *scsi_op_action(const struct scsi_op *row, uint16_t action)
 bool scsi_op_is_known(const struct scsi_op *op, const struct scsi_lu *lu)
 {
 	if ((op->flags & OP_REMOVABLE) && (lu == NULL || !lu->removable))
+		return false;
+	if ((op->flags & OP_ATOMIC) && (lu == NULL || lu->atomic_blocks == 0))
 		return false;
 	return !(op->flags & OP_THIN) || (lu != NULL && lu->thin);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Commands that nothing else on their blocks may come in between: COMPARE AND
- * WRITE. SBC-4 section 5.2. The order is always the same: memory, data-out, then
+ * WRITE, ORWRITE(16), WRITE ATOMIC(16). SBC-4 sections 5.3, 5.12, 5.47. The order is always the same: memory, data-out, then
  * the lock on the range (range.h), so that whoever has a lock waits for nobody.
  * The lock is given back when the command completes.
  */
@@ -111,4 +111,100 @@ int sbc_compare_and_write(struct scsi_cmd *cmd)
 		return SCSI_DONE;
 	cmd->data_out_length = bytes;
 	return cmd_memory(cmd, piece_offset(cmd) + piece_length(cmd, 0), receive_to_compare);
+}
+
+/* ---- ORWRITE -------------------------------------------------------------------------- */
+
+static int write_all(struct scsi_cmd *cmd)
+{
+	if (cmd->cdb[1] & FUA)
+		cmd->io.flags = STORE_FUA;
+	return cmd_submit_data(cmd, STORE_WRITE, cmd->lba, cmd->data_out_length, &cmd->data, NULL);
+}
+
+/* The piece that has been read into the data-out. */
+static void or_piece(struct scsi_cmd *cmd, uint32_t at)
+{
+	uint64_t ours[64], theirs[64]; /* the smallest block */
+
+	for (uint32_t done = 0; done < cmd->io.length; done += sizeof(ours)) {
+		extents_copy_out(&cmd->data, at + done, ours, sizeof(ours));
+		extents_copy_out(&cmd->scratch, done, theirs, sizeof(theirs));
+		for (unsigned i = 0; i < ARRAY_SIZE(ours); i++)
+			ours[i] |= theirs[i];
+		extents_copy_in(&cmd->data, at + done, ours, sizeof(ours));
+	}
+}
+
+static int merge_piece(struct scsi_cmd *cmd)
+{
+	uint32_t at = piece_at(cmd);
+
+	or_piece(cmd, at);
+	at += cmd->io.length;
+	if (at < cmd->data_out_length)
+		return read_piece(cmd, at, merge_piece);
+	return write_all(cmd);
+}
+
+static int merge_first(struct scsi_cmd *cmd)
+{
+	return read_piece(cmd, 0, merge_piece);
+}
+
+static int lock_to_merge(struct scsi_cmd *cmd)
+{
+	return range_lock(cmd, cmd->lba, cmd->blocks, merge_first);
+}
+
+static int receive_to_merge(struct scsi_cmd *cmd)
+{
+	return cmd_receive(cmd, lock_to_merge);
+}
+
+int sbc_orwrite(struct scsi_cmd *cmd)
+{
+	if (!sbc_transfer_range(cmd))
+		return SCSI_DONE;
+	cmd->transfer_length = bytes_of(cmd, cmd->blocks);
+	cmd->data_out_length = min(cmd->transfer_length, cmd_bytes_offered(cmd));
+	if (!is_aligned(cmd->data_out_length, cmd->lu->block_size)) {
+		cmd->data_out_length = 0;
+		return sense_invalid_information_unit(cmd);
+	}
+	if (cmd->data_out_length == 0)
+		return SCSI_DONE;
+	cmd->blocks = cmd->data_out_length >> cmd->lu->block_shift;
+	return cmd_memory(cmd, piece_offset(cmd) + piece_length(cmd, 0), receive_to_merge);
+}
+
+/* ---- WRITE ATOMIC --------------------------------------------------------------------- */
+
+static int lock_to_write(struct scsi_cmd *cmd)
+{
+	return range_lock(cmd, cmd->lba, cmd->blocks, write_all);
+}
+
+static int receive_to_write(struct scsi_cmd *cmd)
+{
+	return cmd_receive(cmd, lock_to_write);
+}
+
+int sbc_write_atomic(struct scsi_cmd *cmd)
+{
+	uint16_t blocks = get_be16(cmd->cdb + 12);
+	uint32_t bytes = bytes_of(cmd, blocks);
+
+	if (!sbc_check_range(cmd, get_be64(cmd->cdb + 2), blocks))
+		return SCSI_DONE;
+	if (blocks > cmd->lu->atomic_blocks)
+		return sense_invalid_field(cmd, 12, 7);
+	cmd->transfer_length = bytes;
+	/* A part would not be all. */
+	if (cmd_bytes_offered(cmd) < bytes)
+		return sense_invalid_information_unit(cmd);
+	if (blocks == 0)
+		return SCSI_DONE;
+	cmd->data_out_length = bytes;
+	return cmd_memory(cmd, bytes, receive_to_write);
 }

@@ -130,6 +130,7 @@ static int null_open(const struct store_config *config, struct store **out,
 		.discard_zeroes = true,
 		.read_only = config->read_only,
 		.mappable = true,
+		.atomic_write = UINT32_MAX,	/* after an accident there is nothing left */
 	};
 	null->memory = config->memory;
 	rc = stepper_create(config, null_step, &null->stepper);

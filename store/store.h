@@ -46,6 +46,11 @@ struct store_traits {
 	bool volatile_cache;		/* a write is durable only after STORE_FLUSH or STORE_FUA */
 	bool rotational;
 	bool mappable;			/* store_map works */
+	/*
+	 * Bytes of a write of which no accident, a power failure neither, leaves
+	 * a part; 0: none that the store would vouch for.
+	 */
+	uint32_t atomic_write;
 	uint8_t identity[16];		/* the same whenever this backing is opened; zeros: none */
 };
 /* One operation, embedded in whatever wants it; all zero before its first use. */

@@ -190,6 +190,7 @@ static void make_store(struct bed *bed, const struct bed_config *config)
 		.discard_zeroes = true,
 		.volatile_cache = config->volatile_cache,
 		.mappable = config->mappable,
+		.atomic_write = config->atomic_write,
 	};
 }
 

@@ -42,6 +42,7 @@ struct bed_config {
 	size_t arena_bytes; /* 0: 16 MiB */
 	bool mappable;
 	bool volatile_cache;
+	uint32_t atomic_write;
 	bool no_lun_0;
 	/* A real store of this kind instead, opened with one setting beside its size. */
 	const char *kind;

@@ -259,6 +259,29 @@ static void test_vpd_page__limits_as_configured(void **state)
 	bed_teardown(&bed);
 }
 
+static void test_vpd_page__limits_of_atomic_writes(void **state)
+{
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ .atomic_write = 65536 });
+	bed_clear_attention(&bed);
+	inquiry(&bed, &cmd, 1, 0xb0);
+	assert_int_equal(get_be32(cmd.in + 44), 128);
+	for (unsigned i = 48; i < 64; i++)
+		assert_int_equal(cmd.in[i], 0);
+	bed_release(&cmd);
+	bed_teardown(&bed);
+	/* No more than a transfer, no more than 16 bits can say. */
+	bed_setup(&bed, &(struct bed_config){ .atomic_write = UINT32_MAX, .block_size = 4096 });
+	bed_clear_attention(&bed);
+	inquiry(&bed, &cmd, 1, 0xb0);
+	assert_int_equal(get_be32(cmd.in + 44), 1024);
+	bed_release(&cmd);
+	bed_teardown(&bed);
+}
+
 static void test_vpd_page__characteristics(void **state)
 {
 	uint8_t expected[64] = { 0, 0xb1, 0, 60, 0, 1, 0, 0, 0x02 };
@@ -306,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_vpd_page__extended),
 		cmocka_unit_test(test_vpd_page__limits),
 		cmocka_unit_test(test_vpd_page__limits_as_configured),
+		cmocka_unit_test(test_vpd_page__limits_of_atomic_writes),
 		cmocka_unit_test(test_vpd_page__characteristics),
 		cmocka_unit_test(test_vpd_page__provisioning),
 		cmocka_unit_test(test_vpd_page__mode_policy),

@@ -79,7 +79,7 @@ static int setup(void **state)
 {
 	struct pair *pair = calloc(1, sizeof(*pair));
 
-	bed_setup(&pair->bed, &(struct bed_config){ .mappable = true });
+	bed_setup(&pair->bed, &(struct bed_config){ .mappable = true, .atomic_write = UINT32_MAX });
 	bed_clear_attention(&pair->bed);
 	pair->other = make_reactor(pair->bed.memory, 1);
 	pair->nexus =
@@ -254,6 +254,29 @@ static void test_range__one_after_the_other(void **state)
 	bed_expect_sense(&second, 0x0e, 0x1d00);
 	assert_int_equal(get_be32(second.cmd.sense + 3), BLOCK);
 	bed_release(&second);
+}
+
+static void test_range__each_command_that_wants_to_be_alone(void **state)
+{
+	static const uint8_t opcodes[] = { 0x89, 0x8b, 0x9c };
+	struct pair *pair = *state;
+	struct bed_cmd before, alone, after;
+
+	for (unsigned i = 0; i < sizeof(opcodes); i++) {
+		start_read(pair, true, &before, 10, 1);
+		make(pair, false, &alone, opcodes[i], 10, 1);
+		bed_has(&alone, i == 0 ? two_blocks : two_blocks + 2 * BLOCK,
+			i == 0 ? 2 * BLOCK : BLOCK);
+		bed_start(&alone);
+		turns(pair);
+		assert_int_equal(alone.completions, 0);
+		bed_release(&before);
+		turns(pair);
+		expect_good(&alone);
+		start_read(pair, true, &after, 10, 1);
+		expect_good(&after);
+		assert_int_equal(bed_medium(&pair->bed, 10)[0], i == 0 ? 0 : 1);
+	}
 }
 
 static void test_range__abort_of_those_who_wait(void **state)
@@ -800,6 +823,7 @@ int main(void)
 		CASE(test_range__waits_for_data_that_lands),
 		CASE(test_range__keeps_others_out_of_its_blocks_only),
 		CASE(test_range__one_after_the_other),
+		CASE(test_range__each_command_that_wants_to_be_alone),
 		CASE(test_range__abort_of_those_who_wait),
 		CASE(test_range__abort_while_others_leave),
 		CASE(test_range__abort_that_comes_too_late),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* scsi/sbc_atomic.c: what COMPARE AND WRITE does to the medium and says of it. */
+/* scsi/sbc_atomic.c: what the commands do to the medium and say of it; that they are alone: test_scsi_range.c. */
 #include "test_scsi_bed.h"
 
 #include <errno.h>
@@ -215,6 +215,138 @@ static void test_sbc_compare_and_write__write_protected(void **state)
 	bed_teardown(&bed);
 }
 
+/* ---- ORWRITE ------------------------------------------------------------------------- */
+
+static void orwrite(struct bed *bed, struct bed_cmd *cmd, uint64_t lba, uint32_t blocks,
+		    const void *data, uint32_t length)
+{
+	uint8_t cdb[16] = { 0x8b };
+
+	put_be64(cdb + 2, lba);
+	put_be32(cdb + 10, blocks);
+	bed_cdb(bed, cmd, cdb, 16);
+	if (length != 0)
+		bed_has(cmd, data, length);
+}
+
+static void test_sbc_orwrite__sets_bits(void **state)
+{
+	/* The last one in five pieces. */
+	static const uint32_t counts[] = { 1, 2, 511, 512, 513, 2111 };
+	static uint8_t expected[16 << 20], data[2111 * BLOCK];
+	struct bed *bed = *state;
+	struct bed_cmd cmd;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
+		uint64_t lba = i % 2 ? 32768 - counts[i] : 7;
+		uint32_t bytes = counts[i] * BLOCK;
+
+		memcpy(expected, bed_medium(bed, 0), sizeof(expected));
+		bed_pattern(data, bytes, 33 + i);
+		for (uint32_t at = 0; at < bytes; at++)
+			expected[lba * BLOCK + at] |= data[at];
+		orwrite(bed, &cmd, lba, counts[i], data, bytes);
+		assert_int_equal(bed_run(&cmd), 0x00);
+		assert_int_equal(cmd.cmd.transfer_length, bytes);
+		assert_memory_equal(bed_medium(bed, 0), expected, sizeof(expected));
+	}
+}
+
+static void test_sbc_orwrite__ranges_and_lengths(void **state)
+{
+	static uint8_t data[3 * BLOCK], before[2 * BLOCK];
+	struct bed *bed = *state;
+	struct bed_cmd cmd;
+
+	memset(data, 0xff, sizeof(data));
+	orwrite(bed, &cmd, 32768, 0, NULL, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	orwrite(bed, &cmd, 32767, 2, data, 2 * BLOCK);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x2100);
+	orwrite(bed, &cmd, 0, 8193, data, BLOCK);
+	BED_RUN_FIELD(&cmd, 10, 7);
+	orwrite(bed, &cmd, 0, 2, data, BLOCK + 1);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x0e03);
+	/* ORPROTECT */
+	orwrite(bed, &cmd, 0, 1, data, BLOCK);
+	cmd.cmd.cdb[1] = 0x20;
+	BED_RUN_FIELD(&cmd, 1, 7);
+	assert_int_equal(bed->store.count[STORE_WRITE], 0);
+	/* What there is is done, as WRITE does it; FUA is for the write. */
+	memcpy(before, bed_medium(bed, 1), sizeof(before));
+	orwrite(bed, &cmd, 0, 3, data, BLOCK);
+	cmd.cmd.cdb[1] = 0x18;
+	assert_int_equal(bed_run(&cmd), 0x00);
+	assert_int_equal(cmd.cmd.transfer_length, 3 * BLOCK);
+	assert_int_equal(bed->store.flags, STORE_FUA);
+	assert_memory_equal(bed_medium(bed, 0), data, BLOCK);
+	assert_memory_equal(bed_medium(bed, 1), before, sizeof(before));
+}
+
+/* ---- WRITE ATOMIC --------------------------------------------------------------------- */
+
+static void write_atomic(struct bed *bed, struct bed_cmd *cmd, uint64_t lba, uint16_t blocks,
+			 const void *data, uint32_t length)
+{
+	uint8_t cdb[16] = { 0x9c };
+
+	put_be64(cdb + 2, lba);
+	put_be16(cdb + 12, blocks);
+	bed_cdb(bed, cmd, cdb, 16);
+	if (length != 0)
+		bed_has(cmd, data, length);
+}
+
+static void test_sbc_write_atomic__writes(void **state)
+{
+	static uint8_t expected[16 << 20], data[129 * BLOCK];
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ .atomic_write = 65536 });
+	bed_clear_attention(&bed);
+	bed_pattern(data, sizeof(data), 3);
+	for (uint16_t blocks = 0; blocks <= 128; blocks += 32) {
+		write_atomic(&bed, &cmd, 3, blocks, data + blocks, blocks * BLOCK);
+		assert_int_equal(bed_run(&cmd), 0x00);
+		memcpy(expected + 3 * BLOCK, data + blocks, blocks * BLOCK);
+		assert_memory_equal(bed_medium(&bed, 0), expected, sizeof(expected));
+	}
+	assert_int_equal(bed.store.flags, 0);
+	write_atomic(&bed, &cmd, 32767, 1, data, BLOCK);
+	cmd.cmd.cdb[1] = 0x18;
+	assert_int_equal(bed_run(&cmd), 0x00);
+	assert_int_equal(bed.store.flags, STORE_FUA);
+	assert_memory_equal(bed_medium(&bed, 32767), data, BLOCK);
+	/* One more than the limit, half of the data, a boundary, beyond the end */
+	write_atomic(&bed, &cmd, 3, 129, data, 129 * BLOCK);
+	BED_RUN_FIELD(&cmd, 12, 7);
+	write_atomic(&bed, &cmd, 3, 2, data, BLOCK);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x0e03);
+	write_atomic(&bed, &cmd, 3, 2, data, 2 * BLOCK);
+	cmd.cmd.cdb[11] = 2;
+	BED_RUN_FIELD(&cmd, 11, 7);
+	write_atomic(&bed, &cmd, 32767, 2, data, 2 * BLOCK);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x2100);
+	assert_memory_equal(bed_medium(&bed, 0), expected, sizeof(expected) - BLOCK);
+	bed_teardown(&bed);
+}
+
+static void test_sbc_write_atomic__is_not_there_without_promise(void **state)
+{
+	static uint8_t data[BLOCK];
+	struct bed_cmd cmd;
+
+	write_atomic(*state, &cmd, 0, 1, data, BLOCK);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x2000);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -229,6 +361,10 @@ int main(void)
 		CASE(test_sbc_compare_and_write__store_errors),
 		CASE(test_sbc_compare_and_write__data_that_never_comes),
 		cmocka_unit_test(test_sbc_compare_and_write__write_protected),
+		CASE(test_sbc_orwrite__sets_bits),
+		CASE(test_sbc_orwrite__ranges_and_lengths),
+		cmocka_unit_test(test_sbc_write_atomic__writes),
+		CASE(test_sbc_write_atomic__is_not_there_without_promise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,7 +81,7 @@ static void expect(struct disk *disk, uint64_t lba, uint32_t blocks, bool privat
 /* Every way of writing, each on its own range, then all of the disk. */
 static void exercise(const char *kind, bool private_data)
 {
-	static uint8_t data[1 << 20];
+	static uint8_t data[1 << 20], both[66 * BLOCK];
 	struct disk disk;
 	uint8_t list[24] = { 0, 22, 0, 16 };
 	struct bed_cmd cmd;
@@ -110,6 +110,14 @@ static void exercise(const char *kind, bool private_data)
 	bed_has(&cmd, list, 24);
 	assert_int_equal(bed_run(&cmd), 0x00);
 	memset(disk.expected + 9001 * BLOCK, 0, 99 * BLOCK);
+	/* COMPARE AND WRITE of what is there, ORWRITE */
+	memcpy(both, disk.expected + 11001 * BLOCK, 33 * BLOCK);
+	memcpy(both + 33 * BLOCK, data + 77, 33 * BLOCK);
+	run(&disk, 0x89, 0, 11001, 33, both, 66 * BLOCK, private_data);
+	memcpy(disk.expected + 11001 * BLOCK, data + 77, 33 * BLOCK);
+	run(&disk, 0x8b, 0x08, 13001, 999, data + 99, 999 * BLOCK, private_data);
+	for (unsigned i = 0; i < 999 * BLOCK; i++)
+		disk.expected[13001 * BLOCK + i] |= data[99 + i];
 	run(&disk, 0x91, 0, 0, 0, NULL, 0, private_data);
 	/* Read, and compared by the device server itself. */
 	for (uint64_t lba = 0; lba < DISK / BLOCK; lba += 4096) {
