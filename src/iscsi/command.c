@@ -193,11 +193,25 @@ static void hold(struct iscsi_conn *conn, struct transport_rx *rx)
 		dataout_land(task, rx, 0, rx->data_length);
 }
 
+/*
+ * An initiator with few answers left to look at (what it has seen is in
+ * ExpStatSN) will have nothing to do by the time that we would have woken.
+ */
+static bool initiator_waits(const struct iscsi_conn *conn, const struct bhs *bhs)
+{
+	enum { FEW = 8 };
+
+	return conn->numbers.stat_sn - bhs_exp_stat_sn(bhs) < FEW;
+}
+
 void command_header(struct iscsi_conn *conn, struct transport_rx *rx)
 {
 	struct iscsi_session *session = conn->session;
 	bool immediate = bhs_is_immediate(rx->bhs);
 	struct iscsi_task *task;
+
+	if (initiator_waits(conn, rx->bhs))
+		reactor_peer_waits(conn->core->reactor);
 
 	if (LIKELY(!immediate)) {
 		enum sequence sequence = session_sequence(session, bhs_cmd_sn(rx->bhs));

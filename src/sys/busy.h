@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * When to spin: adaptive busy polling. Private to src/sys.
+ * When to spin: adaptive busy polling, of the reactor and of movers that poll.
  *
  * Waking from the kernel costs more than a small request does, so a reactor
  * that expects work within microseconds had better look for it than sleep.
@@ -9,9 +9,10 @@
  * spinning pays and goes on; a few long ones in a row end it, so that an idle
  * reactor sleeps.
  *
- * And it pays only where the wake-up weighs: a reactor that finds a whole batch
- * of work each time it looks has peers that keep many requests outstanding.
- * They do not wait for it, and sleeping meanwhile costs nobody anything.
+ * And it pays only where somebody waits for us. A peer that keeps many requests
+ * outstanding, and still has answers of ours to look at, is busy for longer than
+ * we need to wake; sleeping meanwhile costs nobody anything. Who knows of a peer
+ * that has nothing else to do says so (reactor_peer_waits).
  */
 #ifndef PINION_SYS_BUSY_H
 #define PINION_SYS_BUSY_H
@@ -22,13 +23,12 @@
 #define BUSY_ADAPTIVE_NS 50000u	/* the longest spin when adaptive */
 #define BUSY_CREDIT_MAX 16u
 #define BUSY_CREDIT_MIN 4u	/* below this: sleep */
-#define BUSY_WORK_NS 30000u	/* more work than this between two waits: sleep */
 
 struct busy {
 	uint64_t limit_ns;	/* longest spin, 0: never */
 	bool adaptive;
 	unsigned credit;
-	uint64_t work_ns;	/* between two waits, averaged */
+	bool peer_waits;	/* somebody has nothing to do until we answer; until the wait */
 };
 
 /* Tells the CPU that this is a spin. */
@@ -49,21 +49,21 @@ static inline void busy_init(struct busy *busy, int busy_poll_us, bool worth_it)
 	if (busy->adaptive && !worth_it)
 		busy->limit_ns = 0;
 	busy->credit = 0;
-	busy->work_ns = 0;
+	busy->peer_waits = false;
 }
 
 /* How long to spin before the next sleep, in nanoseconds. */
 static inline uint64_t busy_budget_ns(const struct busy *busy)
 {
-	if (busy->adaptive && (busy->credit < BUSY_CREDIT_MIN || busy->work_ns > BUSY_WORK_NS))
+	if (busy->adaptive && (busy->credit < BUSY_CREDIT_MIN || !busy->peer_waits))
 		return 0;
 	return busy->limit_ns;
 }
 
-/* WORK_NS of work were followed by a wait of WAITED_NS for more. */
-static inline void busy_learn(struct busy *busy, uint64_t work_ns, uint64_t waited_ns)
+/* Work came after a wait of WAITED_NS. */
+static inline void busy_learn(struct busy *busy, uint64_t waited_ns)
 {
-	busy->work_ns = (busy->work_ns * 7 + work_ns) / 8;
+	busy->peer_waits = false;
 	if (waited_ns > busy->limit_ns)
 		busy->credit /= 2;
 	else if (busy->credit < BUSY_CREDIT_MAX)

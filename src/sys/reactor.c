@@ -39,7 +39,6 @@ struct reactor {
 	uint64_t now_ns;
 	bool is_clock_old;	/* the loop has waited since NOW_NS was read */
 	uint64_t waiting_since_ns;	/* by the machine's clock; 0: not waiting */
-	uint64_t working_since_ns;	/* when the last wait ended */
 	struct timers timers;
 	struct list deferred;
 	struct list pollers;
@@ -354,15 +353,15 @@ static unsigned wait_for_work(struct reactor *reactor, int timeout_ms)
 
 static void learn(struct reactor *reactor, bool has_work)
 {
-	uint64_t now;
-
 	if (!has_work || reactor->waiting_since_ns == 0)
 		return;
-	now = clock_monotonic_ns();
-	busy_learn(&reactor->busy, reactor->waiting_since_ns - reactor->working_since_ns,
-		   now - reactor->waiting_since_ns);
-	reactor->working_since_ns = now;
+	busy_learn(&reactor->busy, clock_monotonic_ns() - reactor->waiting_since_ns);
 	reactor->waiting_since_ns = 0;
+}
+
+void reactor_peer_waits(struct reactor *reactor)
+{
+	reactor->busy.peer_waits = true;
 }
 
 unsigned reactor_turn(struct reactor *reactor, int wait_ms)

@@ -183,6 +183,13 @@ struct poller {
 void reactor_poller_add(struct reactor *reactor, struct poller *poller);
 void reactor_poller_remove(struct reactor *reactor, struct poller *poller);
 
+/*
+ * Work has come from a peer that has nothing to do before we answer, so that
+ * its next request will come soon after: spinning for it may pay. Holds until the
+ * next wait is over.
+ */
+void reactor_peer_waits(struct reactor *reactor);
+
 enum engine_kind { ENGINE_AUTO, ENGINE_URING, ENGINE_EPOLL };
 
 #define BUSY_POLL_ADAPTIVE (-1)

@@ -186,8 +186,6 @@ struct iser_queue {
 	struct io_op event_op;
 	struct busy busy;
 	uint64_t idle_since_ns;		/* polls find nothing since then; 0: the last one did */
-	uint64_t work_since_ns;		/* before that they did, since then ... */
-	uint64_t work_ns;		/* ... for so long */
 	bool is_polled;
 	bool is_closing;		/* event_op's end frees it */
 };

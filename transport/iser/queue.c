@@ -101,17 +101,16 @@ static void stop_polling(struct iser_queue *queue)
 static void end_idleness(struct iser_queue *queue, uint64_t now)
 {
 	if (queue->idle_since_ns != 0)
-		busy_learn(&queue->busy, queue->work_ns, now - queue->idle_since_ns);
-	queue->work_since_ns = now;
+		busy_learn(&queue->busy, now - queue->idle_since_ns);
+	/* An interrupt for each batch costs more than looking for it, at any depth. */
+	queue->busy.peer_waits = true;
 	queue->idle_since_ns = 0;
 }
 
 static void begin_idleness(struct iser_queue *queue, uint64_t now)
 {
-	if (queue->idle_since_ns != 0)
-		return;
-	queue->idle_since_ns = now;
-	queue->work_ns = now - queue->work_since_ns;
+	if (queue->idle_since_ns == 0)
+		queue->idle_since_ns = now;
 }
 
 /* Nothing has come for long enough: sleeps, unless something comes just now. */
