@@ -195,10 +195,16 @@ static int add_portal(struct builder *builder, const struct config_portal *porta
 		.group = portal->group,
 	};
 	char why[256] = "";
-	int rc = iscsi_node_add_portal(builder->model->node, &config, why, sizeof(why));
+	int rc = 0;
 
+	/* First: whoever finds TCP there may try iSER at once. */
+	if (portal->iser)
+		rc = add_iser_portal(builder, portal);
+	if (rc != 0)
+		return rc;
+	rc = iscsi_node_add_portal(builder->model->node, &config, why, sizeof(why));
 	if (rc == 0)
-		return portal->iser ? add_iser_portal(builder, portal) : 0;
+		return 0;
 	if (portal->optional && (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL)) {
 		notes_add(builder->machine->notes, "no portal %s: %s", portal->address,
 			  strerror(-rc));
