@@ -113,20 +113,23 @@ static uint32_t allocation_length(const struct scsi_cmd *cmd)
 	}
 }
 
+int cmd_send_parameters(struct scsi_cmd *cmd, uint32_t produced)
+{
+	cmd->transfer_length = min(produced, allocation_length(cmd));
+	cmd->data_in_length = min(cmd->transfer_length, cmd_bytes_wanted(cmd));
+	return SCSI_DONE;
+}
+
 static int fill_report(struct scsi_cmd *cmd)
 {
 	struct cursor out = cursor_writer(cmd->data.extent[0].data, EXTENT_MIN);
-	uint32_t produced;
 
 	/* The memory held someone else's data; what a report skips is zero. */
 	memset(out.begin, 0, EXTENT_MIN);
 	if (cmd->op->report(cmd, &out) != SCSI_DONE)
 		return SCSI_DONE;
 	assert(!cursor_failed(&out));
-	produced = (uint32_t)cursor_offset(&out);
-	cmd->transfer_length = min(produced, allocation_length(cmd));
-	cmd->data_in_length = min(cmd->transfer_length, cmd_bytes_wanted(cmd));
-	return SCSI_DONE;
+	return cmd_send_parameters(cmd, (uint32_t)cursor_offset(&out));
 }
 
 int cmd_report(struct scsi_cmd *cmd)

@@ -109,6 +109,8 @@ bool scsi_op_is_known(const struct scsi_op *op, const struct scsi_lu *lu);
 
 /* Has the data that op->report is to fill in sent. */
 int cmd_report(struct scsi_cmd *cmd);
+/* Has the first PRODUCED bytes of cmd->data sent, cut to the allocation length. */
+int cmd_send_parameters(struct scsi_cmd *cmd, uint32_t produced);
 /* Ends CMD with a status that carries no sense. */
 int cmd_status(struct scsi_cmd *cmd, enum scsi_status status);
 
@@ -163,6 +165,10 @@ int sbc_write_and_verify(struct scsi_cmd *cmd);
 int sbc_unmap(struct scsi_cmd *cmd);
 int sbc_write_same(struct scsi_cmd *cmd);
 int sbc_compare_and_write(struct scsi_cmd *cmd);
+int sbc_get_lba_status(struct scsi_cmd *cmd);
+int sbc_pre_fetch(struct scsi_cmd *cmd);
+int sbc_read_defect_data_10(struct scsi_cmd *cmd, struct cursor *out);
+int sbc_read_defect_data_12(struct scsi_cmd *cmd, struct cursor *out);
 int sbc_orwrite(struct scsi_cmd *cmd);
 int sbc_write_atomic(struct scsi_cmd *cmd);
 

@@ -35,6 +35,10 @@ static const struct scsi_op service_actions_in_16[] = {
 	  .flags = OP_DATA_IN, .cdb_length = 16, .length_at = 10, .length_size = 4,
 	  .usage = { 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, ALL_4, 0, CONTROL },
 	  .recommended_s = 30 },
+	{ .name = "GET LBA STATUS(16)", .start = sbc_get_lba_status, .action = 0x12,
+	  .flags = OP_DATA_IN, .cdb_length = 16, .length_at = 10, .length_size = 4,
+	  .usage = { 0x9e, 0x12, ALL_8, ALL_4, 0, CONTROL },
+	  .recommended_s = 30 },
 };
 
 static const struct scsi_op maintenance_in[] = {
@@ -97,10 +101,18 @@ static const struct scsi_op commands[256] = {
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x2f, DPO | BYTCHK, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
 		   .recommended_s = 60 },
+	[0x34] = { .name = "PRE-FETCH(10)", .start = sbc_pre_fetch,
+		   .cdb_length = 10, .length_at = 7, .length_size = 2,
+		   .usage = { 0x34, 0x02, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
+		   .recommended_s = 60 },
 	[0x35] = { .name = "SYNCHRONIZE CACHE(10)", .start = sbc_synchronize_cache,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x35, 0x06, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
 		   .recommended_s = 120 },
+	[0x37] = { .name = "READ DEFECT DATA(10)", .report = sbc_read_defect_data_10,
+		   .flags = OP_DATA_IN, .cdb_length = 10, .length_at = 7, .length_size = 2,
+		   .usage = { 0x37, 0, 0x1f, 0, 0, 0, 0, ALL_2, CONTROL, NOT_6 },
+		   .recommended_s = 30 },
 	[0x41] = { .name = "WRITE SAME(10)", .start = sbc_write_same,
 		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
@@ -142,6 +154,10 @@ static const struct scsi_op commands[256] = {
 	[0x8f] = { .name = "VERIFY(16)", .start = sbc_verify, .flags = OP_DATA_OUT,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x8f, DPO | BYTCHK, ALL_8, ALL_4, GROUP, CONTROL },
+		   .recommended_s = 60 },
+	[0x90] = { .name = "PRE-FETCH(16)", .start = sbc_pre_fetch,
+		   .cdb_length = 16, .length_at = 10, .length_size = 4,
+		   .usage = { 0x90, 0x02, ALL_8, ALL_4, GROUP, CONTROL },
 		   .recommended_s = 60 },
 	[0x91] = { .name = "SYNCHRONIZE CACHE(16)", .start = sbc_synchronize_cache,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
@@ -185,6 +201,10 @@ static const struct scsi_op commands[256] = {
 		   .cdb_length = 12, .length_at = 6, .length_size = 4,
 		   .usage = { 0xaf, DPO | BYTCHK, ALL_4, ALL_4, GROUP, CONTROL, NOT_4 },
 		   .recommended_s = 60 },
+	[0xb7] = { .name = "READ DEFECT DATA(12)", .report = sbc_read_defect_data_12,
+		   .flags = OP_DATA_IN, .cdb_length = 12, .length_at = 6, .length_size = 4,
+		   .usage = { 0xb7, 0x1f, ALL_4, ALL_4, 0, CONTROL, NOT_4 },
+		   .recommended_s = 30 },
 };
 
 /* clang-format on */

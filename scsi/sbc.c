@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a disk has beside reading and writing: capacity, cache, start and stop.
- * SBC-4 sections 5.15, 5.20, 5.21, 5.31, 5.33; PREVENT ALLOW: SPC-3.
+ * What a disk has beside reading and writing: capacity, cache, defects, start and
+ * stop. SBC-4 sections 5.13, 5.15, 5.18 to 5.21, 5.31, 5.33; PREVENT ALLOW: SPC-3.
  */
 #include "base/bytes.h"
 #include "base/checked.h"
@@ -48,6 +48,57 @@ int sbc_synchronize_cache(struct scsi_cmd *cmd)
 		return SCSI_DONE;
 	return flush(cmd);
 }
+
+/*
+ * GOOD instead of CONDITION MET: there is no cache of ours that would keep them.
+ */
+int sbc_pre_fetch(struct scsi_cmd *cmd)
+{
+	if (!sbc_range(cmd))
+		return SCSI_DONE;
+	return cmd_status(cmd, SCSI_STATUS_GOOD);
+}
+
+/* ---- defects: none that a store would tell of ------------------------------------ */
+
+enum { DEFECT_LIST_FORMAT = 0x07, REQ_LISTS = 0x18 };
+
+/* Short and long block, bytes from index, physical sector: an empty list looks the same in all. */
+static bool is_defect_format(uint8_t format)
+{
+	return format == 0 || format == 3 || format == 4 || format == 5;
+}
+
+int sbc_read_defect_data_10(struct scsi_cmd *cmd, struct cursor *out)
+{
+	uint8_t what = cmd->cdb[2];
+
+	if (!is_defect_format(what & DEFECT_LIST_FORMAT)) {
+		sense_invalid_field(cmd, 2, 2);
+		return -1;
+	}
+	cursor_put_u8(out, 0);
+	cursor_put_u8(out, what & (REQ_LISTS | DEFECT_LIST_FORMAT));
+	cursor_put_u16(out, 0);
+	return SCSI_DONE;
+}
+
+int sbc_read_defect_data_12(struct scsi_cmd *cmd, struct cursor *out)
+{
+	uint8_t what = cmd->cdb[1];
+
+	if (!is_defect_format(what & DEFECT_LIST_FORMAT)) {
+		sense_invalid_field(cmd, 1, 2);
+		return -1;
+	}
+	cursor_put_u8(out, 0);
+	cursor_put_u8(out, what & (REQ_LISTS | DEFECT_LIST_FORMAT));
+	cursor_put_u16(out, 0); /* GENERATION CODE: it does not change */
+	cursor_put_u32(out, 0);
+	return SCSI_DONE;
+}
+
+/* ---- start and stop ---------------------------------------------------------------- */
 
 enum { START = 0x01, LOEJ = 0x02, NO_FLUSH = 0x04, POWER_CONDITION = 0xf0 };
 

@@ -331,6 +331,53 @@ static void start_chunk(struct store_io *io)
 	reactor_work(io->reactor, &io->engine, work_on_chunk, io);
 }
 
+/* --- where the holes are, on a worker --- */
+
+static int find_run(void *argument)
+{
+	struct store_io *io = argument;
+	int fd = file_of(io->store)->buffered_fd;
+	off_t data = lseek(fd, (off_t)io->offset, SEEK_DATA);
+	off_t end;
+
+	if (data < 0 && errno != ENXIO)
+		return -errno;
+	io->is_hole = data < 0 || (uint64_t)data > io->offset;
+	if (data < 0)	/* nothing but a hole until the end */
+		return 0;
+	end = io->is_hole ? data : lseek(fd, data, SEEK_HOLE);
+	if (end < 0)
+		return -errno;
+	if ((uint64_t)end > io->offset)
+		io->run = min((uint64_t)end - io->offset, io->range);
+	return 0;
+}
+
+static void run_found(struct io_op *op, int res)
+{
+	struct store_io *io = io_of(op);
+
+	if (res == 0)
+		io->done(io, 0);
+	else if (res == -ECANCELED)
+		finish(io, res);
+	else	/* a file system that cannot say */
+		store_is_mapped(io);
+}
+
+static void submit_status(struct store_io *io)
+{
+	const struct file_store *file = file_of(io->store);
+
+	if (file->is_device || io->range == 0) {
+		store_is_mapped(io);
+		return;
+	}
+	io->run = io->range;
+	io->engine.done = run_found;
+	reactor_work(io->reactor, &io->engine, find_run, io);
+}
+
 /* --- the table --- */
 
 static void submit_ranged(struct store_io *io)
@@ -374,6 +421,9 @@ static void file_submit(struct store *store, struct store_io *io)
 	case STORE_DISCARD:
 	case STORE_WRITE_ZEROES:
 		submit_ranged(io);
+		break;
+	case STORE_STATUS:
+		submit_status(io);
 		break;
 	}
 }

@@ -110,7 +110,11 @@ void layer_end(struct layer_io *io, int err)
 
 static void below_done(struct store_io *below, int err)
 {
-	layer_end(container_of(below, struct layer_io, io), err);
+	struct layer_io *io = container_of(below, struct layer_io, io);
+
+	io->parent->run = below->run;
+	io->parent->is_hole = below->is_hole;
+	layer_end(io, err);
 }
 
 void layer_pass(struct layer_io *io)

@@ -59,7 +59,9 @@ static void null_submit(struct store *store, struct store_io *io)
 	struct null_store *null = null_of(store);
 	int rc = store_io_check(store, io);
 
-	if (rc < 0 || io->op != STORE_READ || is_mapped(null, io))
+	if (rc == 0 && io->op == STORE_STATUS)
+		store_is_mapped(io);
+	else if (rc < 0 || io->op != STORE_READ || is_mapped(null, io))
 		io->done(io, rc);
 	else
 		stepper_submit(null->stepper, io);

@@ -115,6 +115,7 @@ static void ram_step(struct store_io *io, uint64_t at, uint32_t bytes)
 		fill_zeroes(ram, io->offset + at, bytes);
 		break;
 	case STORE_FLUSH:	/* there is nothing behind it */
+	case STORE_STATUS:
 		break;
 	}
 }
@@ -145,7 +146,9 @@ static void ram_submit(struct store *store, struct store_io *io)
 	struct ram_store *ram = ram_of(store);
 	int rc = store_io_check(store, io);
 
-	if (rc < 0 || is_in_place(ram, io))
+	if (rc == 0 && io->op == STORE_STATUS)
+		store_is_mapped(io);
+	else if (rc < 0 || is_in_place(ram, io))
 		io->done(io, rc);
 	else
 		stepper_submit(ram->stepper, io);

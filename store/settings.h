@@ -37,7 +37,9 @@ unsigned store_reactor_slots(const struct store_config *config);
  * in logical blocks, -EROFS for a change of a read-only store.
  */
 int store_io_check(const struct store *store, const struct store_io *io);
-/* The same for store_map. */
+/* The answer of those who know of no holes to STORE_STATUS, that has been checked. */
+void store_is_mapped(struct store_io *io);
+/* The same as store_io_check for store_map. */
 int store_map_check(const struct store *store, enum store_op op, uint64_t offset, uint32_t length);
 
 /* Bytes that IO is about, whichever field says so. */

@@ -271,6 +271,7 @@ const char *store_op_name(enum store_op op)
 		[STORE_FLUSH] = "flush",
 		[STORE_DISCARD] = "discard",
 		[STORE_WRITE_ZEROES] = "write-zeroes",
+		[STORE_STATUS] = "status",
 	};
 
 	return names[op];
@@ -284,6 +285,7 @@ uint64_t store_io_bytes(const struct store_io *io)
 		return io->length;
 	case STORE_DISCARD:
 	case STORE_WRITE_ZEROES:
+	case STORE_STATUS:
 		return io->range;
 	case STORE_FLUSH:
 		break;
@@ -299,7 +301,9 @@ static int check_range(const struct store *store, enum store_op op, uint64_t off
 		return -EINVAL;
 	if (!is_aligned(offset | bytes, store->traits.logical_block))
 		return -EINVAL;
-	return op != STORE_READ && store->traits.read_only ? -EROFS : 0;
+	if (op == STORE_READ || op == STORE_STATUS)
+		return 0;
+	return store->traits.read_only ? -EROFS : 0;
 }
 
 int store_io_check(const struct store *store, const struct store_io *io)
@@ -308,6 +312,13 @@ int store_io_check(const struct store *store, const struct store_io *io)
 		return 0;
 	assert((io->op != STORE_READ && io->op != STORE_WRITE) || io->length <= io->data->length);
 	return check_range(store, io->op, io->offset, store_io_bytes(io));
+}
+
+void store_is_mapped(struct store_io *io)
+{
+	io->run = io->range;
+	io->is_hole = false;
+	io->done(io, 0);
 }
 
 int store_map_check(const struct store *store, enum store_op op, uint64_t offset, uint32_t length)

@@ -30,6 +30,7 @@ enum store_op {
 	STORE_FLUSH,		/* everything written before is durable afterwards */
 	STORE_DISCARD,		/* contents become zeros or stay, space is freed where it can be */
 	STORE_WRITE_ZEROES,	/* contents read back as zeros */
+	STORE_STATUS,		/* is there space behind the first bytes of the range? see io->run */
 };
 
 #define STORE_FUA 0x01u		/* STORE_WRITE, STORE_WRITE_ZEROES: durable before done */
@@ -62,7 +63,7 @@ struct store_io {
 	unsigned flags;
 	uint64_t offset;		/* bytes; offset + length <= size, both in logical blocks */
 	uint32_t length;		/* STORE_READ, STORE_WRITE: within data; at most EXTENTS_MAX * EXTENT_MAX */
-	uint64_t range;			/* STORE_DISCARD, STORE_WRITE_ZEROES: bytes, instead of length */
+	uint64_t range;			/* STORE_DISCARD, _WRITE_ZEROES, _STATUS: bytes, instead of length */
 	struct extents *data;		/* READ into, WRITE from, from its first byte on */
 	/*
 	 * Called exactly once, on REACTOR's thread, possibly before
@@ -72,6 +73,10 @@ struct store_io {
 	 * 0), -ECANCELED, -EIO.
 	 */
 	void (*done)(struct store_io *io, int err);
+
+	/* the answer to STORE_STATUS: so many bytes from offset on, 1 to range, are all alike */
+	uint64_t run;
+	bool is_hole;			/* no space behind them, they read as zeros; else there may be */
 
 	/* of the store */
 	struct io_op engine;

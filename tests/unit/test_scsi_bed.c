@@ -37,6 +37,15 @@ static void move(struct bed_store *store, struct store_io *io)
 	assert_int_equal(done, io->length);
 }
 
+/* What lies in an odd granule is a hole; no granule is no hole. */
+static void status(const struct bed_store *store, struct store_io *io)
+{
+	uint64_t granule = store->hole_granule;
+
+	io->is_hole = granule != 0 && io->offset / granule % 2 != 0;
+	io->run = granule != 0 ? min(granule - io->offset % granule, io->range) : io->range;
+}
+
 static int execute(struct bed_store *store, struct store_io *io)
 {
 	uint64_t bytes = io->op == STORE_READ || io->op == STORE_WRITE ? io->length : io->range;
@@ -55,6 +64,9 @@ static int execute(struct bed_store *store, struct store_io *io)
 	case STORE_DISCARD:
 	case STORE_WRITE_ZEROES:
 		memset(store->region->base + io->offset, 0, io->range);
+		break;
+	case STORE_STATUS:
+		status(store, io);
 		break;
 	case STORE_FLUSH:
 		break;

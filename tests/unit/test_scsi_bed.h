@@ -26,10 +26,11 @@ struct bed_store {
 	int fail; /* negative errno for every operation */
 	uint64_t fail_at; /* byte offset: only operations that cover it fail */
 	bool fail_everywhere;
+	uint64_t hole_granule; /* bytes: every other one of them is a hole, 0: there is none */
 	/* what was seen */
 	struct store_io *held[BED_HELD_MAX];
 	unsigned held_count;
-	unsigned count[STORE_WRITE_ZEROES + 1]; /* by enum store_op */
+	unsigned count[STORE_STATUS + 1]; /* by enum store_op */
 	unsigned flags; /* of the last operation */
 	unsigned cancels;
 	unsigned mapped;

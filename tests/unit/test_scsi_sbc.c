@@ -146,6 +146,50 @@ static void test_sbc_prevent_allow__removable_only(void **state)
 	bed_teardown(&bed);
 }
 
+static void test_sbc_pre_fetch__only_looks_at_the_range(void **state)
+{
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	bed_clear_attention(&bed);
+	BED_CDB(&bed, &cmd, 0x34, 0x02, 0, 0, 0x7f, 0xff, 3, 0, 1, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	BED_CDB(&bed, &cmd, 0x34, 0, 0, 0, 0x7f, 0xff, 0, 0, 2, 0);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x2100);
+	BED_CDB(&bed, &cmd, 0x90, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	BED_CDB(&bed, &cmd, 0x90, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x2100);
+	bed_teardown(&bed);
+}
+
+static void test_sbc_read_defect_data__empty_lists(void **state)
+{
+	static const uint8_t list_10[4] = { 0, 0x1d, 0, 0 };
+	static const uint8_t list_12[8] = { 0, 0x08, 0, 0, 0, 0, 0, 0 };
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	bed_clear_attention(&bed);
+	BED_CDB(&bed, &cmd, 0x37, 0, 0x1d, 0, 0, 0, 0, 1, 0, 0);
+	bed_wants(&cmd, 256);
+	bed_expect_data(&cmd, list_10, sizeof(list_10));
+	BED_CDB(&bed, &cmd, 0xb7, 0x08, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0);
+	bed_wants(&cmd, 256);
+	bed_expect_data(&cmd, list_12, sizeof(list_12));
+	BED_CDB(&bed, &cmd, 0x37, 0, 0x07, 0, 0, 0, 0, 1, 0, 0);
+	BED_RUN_FIELD(&cmd, 2, 2);
+	BED_CDB(&bed, &cmd, 0xb7, 0x01, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0);
+	BED_RUN_FIELD(&cmd, 1, 2);
+	bed_teardown(&bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +200,8 @@ int main(void)
 		cmocka_unit_test(test_sbc_synchronize_cache__status_after_the_flush),
 		cmocka_unit_test(test_sbc_start_stop_unit__fixed),
 		cmocka_unit_test(test_sbc_prevent_allow__removable_only),
+		cmocka_unit_test(test_sbc_pre_fetch__only_looks_at_the_range),
+		cmocka_unit_test(test_sbc_read_defect_data__empty_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -264,6 +264,7 @@ static void exercise_done(struct store_io *store_io, int err)
 		memset(exercise->shadow + offset, 0, store_io->range);
 		break;
 	case STORE_FLUSH:
+	case STORE_STATUS:
 		break;
 	}
 	mark(exercise, offset, slot->bytes, false);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * GET LBA STATUS(16): which blocks have space behind them. SBC-4 section 5.6. The
+ * store is asked for one run of bytes after the other, and tells of bytes: a
+ * block is a hole when all of it is.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "scsi/command.h"
+#include "scsi/lu.h"
+#include "scsi/sense.h"
+
+enum {
+	HEADER = 8,
+	DESCRIPTOR = 16,
+	DESCRIPTORS_MAX = 64, /* each may cost a system call */
+	MAPPED = 0x00,
+	DEALLOCATED = 0x01,
+};
+
+_Static_assert((int)HEADER + (int)DESCRIPTORS_MAX * (int)DESCRIPTOR <= (int)EXTENT_MIN,
+	       "the list lies in one piece");
+
+/* PARAMETER DATA LENGTH in it always says how far it goes. */
+static uint8_t *list_of(const struct scsi_cmd *cmd)
+{
+	return cmd->data.extent[0].data;
+}
+
+static uint32_t list_length(const struct scsi_cmd *cmd)
+{
+	return get_be32(list_of(cmd)) + 4;
+}
+
+static int ask(struct scsi_cmd *cmd);
+
+static int finish(struct scsi_cmd *cmd)
+{
+	return cmd_send_parameters(cmd, list_length(cmd));
+}
+
+/* Adjacent descriptors may say the same. */
+static void put_run(struct scsi_cmd *cmd, uint32_t blocks, uint8_t status)
+{
+	uint32_t length = list_length(cmd);
+	uint8_t *at = list_of(cmd) + length;
+
+	put_be64(at, cmd->lba);
+	put_be32(at + 8, blocks);
+	at[12] = status;
+	put_be32(list_of(cmd), length + DESCRIPTOR - 4);
+}
+
+static int tell(struct scsi_cmd *cmd, uint64_t blocks, uint8_t status)
+{
+	blocks = min(min(max(blocks, UINT64_C(1)), cmd->blocks), (uint64_t)UINT32_MAX);
+	put_run(cmd, (uint32_t)blocks, status);
+	cmd->lba += blocks;
+	cmd->blocks -= blocks;
+	return ask(cmd);
+}
+
+static int have_run(struct scsi_cmd *cmd)
+{
+	unsigned shift = cmd->lu->block_shift;
+	uint64_t blocks = cmd->io.run >> shift;
+
+	/* Of a hole only whole blocks; data makes all of its last block data. */
+	if (cmd->io.is_hole && blocks != 0)
+		return tell(cmd, blocks, DEALLOCATED);
+	return tell(cmd, align_up(cmd->io.run, cmd->lu->block_size) >> shift, MAPPED);
+}
+
+/* cmd->lba and cmd->blocks are what has not been told of. */
+static int ask(struct scsi_cmd *cmd)
+{
+	uint32_t room = min(get_be32(cmd->cdb + 10), cmd_bytes_wanted(cmd));
+	uint32_t length = list_length(cmd);
+
+	if (cmd->blocks == 0 || length >= HEADER + DESCRIPTORS_MAX * DESCRIPTOR)
+		return finish(cmd);
+	/* One descriptor at least, and no more than go out. */
+	if (length > HEADER && length >= room)
+		return finish(cmd);
+	/* What is not thin has no holes, whatever lies below. */
+	if (!cmd->lu->thin)
+		return tell(cmd, cmd->blocks, MAPPED);
+	return cmd_submit_range(cmd, STORE_STATUS, cmd->lba, cmd->blocks, have_run);
+}
+
+static int begin(struct scsi_cmd *cmd)
+{
+	memset(list_of(cmd), 0, EXTENT_MIN);
+	put_be32(list_of(cmd), HEADER - 4);
+	return ask(cmd);
+}
+
+int sbc_get_lba_status(struct scsi_cmd *cmd)
+{
+	uint64_t lba = get_be64(cmd->cdb + 2);
+
+	if (lba >= cmd->lu->blocks)
+		return sense_lba_out_of_range(cmd, lba);
+	cmd->lba = lba;
+	cmd->blocks = cmd->lu->blocks - lba;
+	return cmd_memory(cmd, EXTENT_MIN, begin);
+}
