@@ -210,8 +210,7 @@ void command_header(struct iscsi_conn *conn, struct transport_rx *rx)
 	bool immediate = bhs_is_immediate(rx->bhs);
 	struct iscsi_task *task;
 
-	if (initiator_waits(conn, rx->bhs))
-		reactor_peer_waits(conn->core->reactor);
+	reactor_peer_waits(conn->core->reactor, initiator_waits(conn, rx->bhs));
 
 	if (LIKELY(!immediate)) {
 		enum sequence sequence = session_sequence(session, bhs_cmd_sn(rx->bhs));

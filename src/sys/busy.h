@@ -28,7 +28,7 @@ struct busy {
 	uint64_t limit_ns;	/* longest spin, 0: never */
 	bool adaptive;
 	unsigned credit;
-	bool peer_waits;	/* somebody has nothing to do until we answer; until the wait */
+	bool peer_waits;	/* who sent the last request has nothing to do until we answer */
 };
 
 /* Tells the CPU that this is a spin. */
@@ -63,7 +63,6 @@ static inline uint64_t busy_budget_ns(const struct busy *busy)
 /* Work came after a wait of WAITED_NS. */
 static inline void busy_learn(struct busy *busy, uint64_t waited_ns)
 {
-	busy->peer_waits = false;
 	if (waited_ns > busy->limit_ns)
 		busy->credit /= 2;
 	else if (busy->credit < BUSY_CREDIT_MAX)

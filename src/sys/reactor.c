@@ -359,9 +359,9 @@ static void learn(struct reactor *reactor, bool has_work)
 	reactor->waiting_since_ns = 0;
 }
 
-void reactor_peer_waits(struct reactor *reactor)
+void reactor_peer_waits(struct reactor *reactor, bool waits)
 {
-	reactor->busy.peer_waits = true;
+	reactor->busy.peer_waits = waits;
 }
 
 unsigned reactor_turn(struct reactor *reactor, int wait_ms)

@@ -184,11 +184,11 @@ void reactor_poller_add(struct reactor *reactor, struct poller *poller);
 void reactor_poller_remove(struct reactor *reactor, struct poller *poller);
 
 /*
- * Work has come from a peer that has nothing to do before we answer, so that
- * its next request will come soon after: spinning for it may pay. Holds until the
- * next wait is over.
+ * A request has come. WAITS: its sender has nothing to do before we answer, so
+ * that the next will come soon after, and spinning for it may pay. Holds until
+ * the next request.
  */
-void reactor_peer_waits(struct reactor *reactor);
+void reactor_peer_waits(struct reactor *reactor, bool waits);
 
 enum engine_kind { ENGINE_AUTO, ENGINE_URING, ENGINE_EPOLL };
 
