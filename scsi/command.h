@@ -141,13 +141,14 @@ int cmd_submit_data(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint32
 int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint64_t blocks,
 		     int (*next)(struct scsi_cmd *cmd));
 
-/* --- commands; spc.c, inquiry.c, vpd.c, mode.c, opcodes.c, sbc.c and all sbc_*.c --- */
+/* --- commands; spc.c, inquiry.c, vpd.c, mode.c, log.c, opcodes.c, sbc.c and all sbc_*.c --- */
 
 int spc_test_unit_ready(struct scsi_cmd *cmd);
 int spc_request_sense(struct scsi_cmd *cmd, struct cursor *out);
 int spc_report_luns(struct scsi_cmd *cmd, struct cursor *out);
 int spc_inquiry(struct scsi_cmd *cmd, struct cursor *out);
 int spc_mode_sense(struct scsi_cmd *cmd, struct cursor *out);
+int spc_log_sense(struct scsi_cmd *cmd, struct cursor *out);
 int spc_report_opcodes(struct scsi_cmd *cmd, struct cursor *out);
 int spc_report_tmfs(struct scsi_cmd *cmd, struct cursor *out);
 

@@ -160,6 +160,9 @@ static inline struct lu_counters *lu_counters(const struct scsi_cmd *cmd)
 	return &cmd->lu->counters[cmd->nexus->slot];
 }
 
+/* Adds the statistics of all reactors to those in INFO. Any thread. */
+void lu_sum_counters(const struct scsi_lu *lu, struct scsi_lu_info *info);
+
 /* --- identity.c --- */
 
 /*

@@ -96,7 +96,7 @@ const char *scsi_target_name(const struct scsi_target *target)
 	return target->name;
 }
 
-static void sum_counters(const struct scsi_lu *lu, struct scsi_lu_info *info)
+void lu_sum_counters(const struct scsi_lu *lu, struct scsi_lu_info *info)
 {
 	for (unsigned i = 0; i < SCSI_REACTORS_MAX; i++) {
 		const struct lu_counters *counters = &lu->counters[i];
@@ -119,7 +119,7 @@ static void fill_info(const struct scsi_lu *lu, struct scsi_lu_info *info)
 	info->read_only = lu->read_only;
 	strcpy(info->serial, lu->serial);
 	identity_hex(lu->naa, lu->naa_length, info->naa);
-	sum_counters(lu, info);
+	lu_sum_counters(lu, info);
 }
 
 void scsi_target_visit(const struct scsi_target *target,
