@@ -78,6 +78,23 @@ static void test_pdu__immediate_data_goes_to_its_place(void **state)
 	bed_expect(bed, "header 01 ahs 0 len 9\npdu\n");
 }
 
+/* libiscsi says how much is immediate, and leaves it in the buffer that it offers. */
+static void test_pdu__announced_immediate_data_that_is_offered(void **state)
+{
+	struct bed *bed = *state;
+	uint8_t bhs[48] = { 0x01, 0xa0 };
+
+	bed_message(message, 0x18, bhs, NULL, 0);
+	message[28 + 6] = 0x20;
+	send_bytes(bed, 76);
+	bed_expect(bed, "header 01 ahs 0 len 0\npdu\n");
+	/* without an offer it is just missing */
+	message[0] = 0x10;
+	send_bytes(bed, 76);
+	bed_advance(bed, 1000);
+	bed_expect(bed, "terminated protocol -71\n");
+}
+
 static void test_pdu__discarded(void **state)
 {
 	struct bed *bed = *state;
@@ -259,6 +276,7 @@ int main(void)
 		TEST(test_pdu__padded_or_not),
 		TEST(test_pdu__additional_header),
 		TEST(test_pdu__immediate_data_goes_to_its_place),
+		TEST(test_pdu__announced_immediate_data_that_is_offered),
 		TEST(test_pdu__discarded),
 		TEST(test_pdu__largest),
 		TEST(test_pdu__unsolicited_data_out),

@@ -113,6 +113,25 @@ static void take_hello(struct iser_conn *conn, const uint8_t *header)
 	iser_transmit_hello(conn, (uint16_t)conn->fetch.depth);
 }
 
+/*
+ * libiscsi announces immediate data as on TCP, but sends none: all of it lies in the buffer that
+ * the command offers.
+ */
+static bool is_data_offered(const struct transport_rx *pdu, const uint8_t *message,
+			    uint32_t length)
+{
+	return length == ISER_HEADERS + pdu->ahs_length &&
+	       bhs_opcode(pdu->bhs) == ISCSI_OPCODE_SCSI_COMMAND &&
+	       (message[0] & ISER_FLAG_WRITE_STAG) != 0;
+}
+
+static void drop_data_length(struct transport_rx *pdu)
+{
+	/* The message is ours: it lies in our buffer. */
+	bhs_set_data_len((struct bhs *)(uintptr_t)pdu->bhs, 0);
+	pdu->data_length = 0;
+}
+
 /* Fills in what the message says; false when it is not as long as that takes. */
 static bool parse(struct iser_conn *conn, const uint8_t *message, uint32_t length)
 {
@@ -132,6 +151,8 @@ static bool parse(struct iser_conn *conn, const uint8_t *message, uint32_t lengt
 	pdu->data = NULL;
 	pdu->data_digest_error = false;
 	pdu->mover[0] = (uintptr_t)message;
+	if (UNLIKELY(pdu->data_length != 0 && is_data_offered(pdu, message, length)))
+		drop_data_length(pdu);
 	/* Whether padding comes with it is a matter of taste: both are seen. */
 	return ISER_HEADERS + pdu->ahs_length + pdu->data_length <= length;
 }
