@@ -196,7 +196,9 @@ tgt_stop() {
 	true
 }
 
-# LIO, with LUN 0 in memory: iqn.2026-11.io.pinion:lio, by TCP and, if asked, iSER.
+# LIO, with LUN 0 in memory: iqn.2026-11.io.pinion:lio, by TCP or, if asked, iSER,
+# at $lio_port.
+lio_port=3260
 lio_start() { # MIB [iser]
 	local config=/sys/kernel/config/target group disk
 	configfs_mount
@@ -204,13 +206,13 @@ lio_start() { # MIB [iser]
 	group=$config/iscsi/iqn.2026-11.io.pinion:lio/tpgt_1
 	disk=$config/core/rd_mcp_0/lab
 	mkdir -p "$disk" && echo "rd_pages=$(($1 * 256))" >"$disk/control" && echo 1 >"$disk/enable" &&
-		mkdir -p "$group/lun/lun_0" "$group/np/$target_address:3260" &&
+		mkdir -p "$group/lun/lun_0" "$group/np/$target_address:$lio_port" &&
 		ln -s "$disk" "$group/lun/lun_0/disk" &&
 		echo 0 >"$group/attrib/authentication" && echo 1 >"$group/attrib/generate_node_acls" &&
 		echo 0 >"$group/attrib/demo_mode_write_protect" && echo 1 >"$group/attrib/cache_dynamic_acls" ||
 		fail "LIO: cannot make the target"
 	if [ "${2:-}" = iser ]; then
-		modprobe ib_isert && echo 1 >"$group/np/$target_address:3260/iser" || fail "LIO: no iSER"
+		modprobe ib_isert && echo 1 >"$group/np/$target_address:$lio_port/iser" || fail "LIO: no iSER"
 	fi
 	echo 1 >"$group/enable" || fail "LIO: cannot enable the target"
 }
