@@ -18,6 +18,9 @@ KIB = 1024
 METRICS = ["iops", "mib_s", "mean_us", "p50_us", "p99_us", "cpu_us", "client_cpu", "others"]
 # Of a core: a run that others disturbed more than this is taken again.
 NOISE = 0.1
+# The names that the clients log in by.
+_PERF_NAME = "iqn.2026-11.io.pinion:perf{}"
+INITIATORS = ["iqn.2026-11.io.pinion:bench-load", *(_PERF_NAME.format(i) for i in range(8))]
 _AVERAGE = re.compile(r"iops average (\d+) \(\d+ MB/s\)")
 
 
@@ -61,7 +64,7 @@ def iscsi_perf(point, target, setup):
             "-t", str(seconds)]
     if point.pattern == "rand":
         argv.append("-r")
-    argvs = [argv + ["-i", f"iqn.2026-11.io.pinion:perf{i}", target.url]
+    argvs = [argv + ["-i", _PERF_NAME.format(i), target.url]
              for i in range(point.connections)]
     iops = 0
     cpu = 0
@@ -110,6 +113,8 @@ def bare_client(point, target, setup):
 
 def _rates(point, target, setup):
     """The run whose IOPS and CPU count: iscsi-perf where it can."""
+    if target.kind == "own":
+        return target.rates(point)
     if target.kind == "raw":
         return bare_client(point, target, setup)
     if point.op == "read" and setup.has_perf:
@@ -151,7 +156,7 @@ def sample(point, target, setup):
         result = min(result, again, key=lambda taken: taken["others"])
     if result is None:
         return None
-    if "p50_us" not in result and setup.load:
+    if "p50_us" not in result and setup.load and target.kind != "own":
         finer = bench_load(point, target, setup, max(0.5, setup.seconds / 2))
         result.update({key: finer[key] for key in ("mean_us", "p50_us", "p99_us", "p999_us")})
     target.check()
@@ -162,9 +167,13 @@ def measure(plan, targets, setup, results, failures):
     """All points: each repeat visits every target in turn (A B C, B C A, ...),
     so that the machine's noise hits all alike. results[key][target] becomes a
     list with one sample for each repeat. A target that failed three times or
-    died is left out from there on."""
+    died is left out from there on. At setup.deadline it ends with what is
+    there."""
     lost = dict.fromkeys(targets, 0)
     for number, point in enumerate(plan, 1):
+        if setup.deadline and time.monotonic() > setup.deadline:
+            failures.append(f"no time left for {point.key} and what follows")
+            return
         print(f"[{number}/{len(plan)}] {point.key}", file=sys.stderr, flush=True)
         rows = results.setdefault(point.key, {})
         for repeat in range(setup.repeats):
@@ -185,8 +194,8 @@ def measure(plan, targets, setup, results, failures):
 
 def fill(target, setup):
     """Write the LUN once, so that reads find memory and not holes."""
-    if setup.load and target.ours and target.has_lun:
-        argv = [setup.load, "--fill", "--block", str(1 << 20), "--depth", "8", target.url]
+    if setup.load and target.ours and target.has_lun and target.fill_block:
+        argv = [setup.load, "--fill", "--block", str(target.fill_block), "--depth", "8", target.url]
         _json_line(argv, setup, 60, target)
 
 

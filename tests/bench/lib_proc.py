@@ -133,14 +133,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_port(process, port, limit=30.0):
-    """Wait until the process listens on the port of 127.0.0.1."""
+def wait_port(process, port, limit=30.0, address="127.0.0.1"):
+    """Wait until the process listens on the port of the address."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise Failed(f"ended with status {process.returncode} before it listened")
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            socket.create_connection((address, port), 1).close()
             return
         except OSError:
             time.sleep(0.05)

@@ -96,11 +96,11 @@ def _ratio(mine, theirs, metric):
     return spread([a / b for a, b in pairs if a is not None and b])
 
 
-def ratios(results, subjects):
+def ratios(results, subjects, judged=tuple(_JUDGED)):
     """Each Pinion (or extra target) against tgt and the limit."""
     found = []
     for subject in subjects:
-        for what, point, metric, against, wanted in _JUDGED:
+        for what, point, metric, against, wanted in judged:
             rows = results.get(point.key, {})
             if subject in rows and against in rows:
                 value = _ratio(rows[subject], rows[against], metric)
@@ -151,28 +151,48 @@ def _chart(results, names, points, horizontal, metrics, **words):
     return lib_svg.line_chart(series=sorted(entries, key=lambda entry: entry[1]), **words)
 
 
-def plots(results, plan, names):
+_LATENCY = [("p50_us", " p50"), ("p99_us", " p99")]
+# By what varies: title of the axis, its words, and the charts: (what, metrics
+# with their place in the legend, unit, logarithmic).
+_CHARTS = {
+    "depth": ("outstanding I/Os", str, [
+        ("IOPS", [("iops", "")], "IOPS", False),
+        ("latency", _LATENCY, "microseconds", True),
+        ("CPU", [("cpu_us", "")], "target CPU, us per I/O", False)]),
+    "block": ("bytes per I/O", _block_words, [
+        ("bandwidth", [("mib_s", "")], "MiB/s", False),
+        ("latency", _LATENCY, "microseconds", True)]),
+    "connections": ("connections", str, [("IOPS", [("iops", "")], "IOPS", False)]),
+}
+_FIXED_WORDS = {
+    "block": lambda block: f"{block // KIB} KiB",
+    "depth": lambda depth: f"depth {depth} on each connection",
+    "connections": lambda count: "" if count == 1 else f"{count} connections",
+}
+_PATTERNS = {"rand": "random", "seq": "sequential"}
+# (what varies, pattern, what stays).
+SWEEPS = (("depth", "rand", {"block": 4 * KIB, "connections": 1}),
+          ("block", "seq", {"depth": 32, "connections": 1}),
+          ("connections", "rand", {"block": 4 * KIB, "depth": 32}))
+
+
+def _subject(op, pattern, fixed):
+    words = [f"{_PATTERNS[pattern]} {op}"]
+    words += [_FIXED_WORDS[key](value) for key, value in fixed.items()]
+    return ", ".join(word for word in words if word)
+
+
+def plots(results, plan, names, sweeps=SWEEPS):
     """Yields (file name, SVG text)."""
-    latency = [("p50_us", " p50"), ("p99_us", " p99")]
-    sweeps = [
-        ("depth", "rand", {"block": 4 * KIB, "connections": 1}, "random {op}, 4 KiB",
-         "outstanding I/Os", str, [("IOPS", [("iops", "")], "IOPS", False),
-                                   ("latency", latency, "microseconds", True),
-                                   ("CPU", [("cpu_us", "")], "target CPU, us per I/O", False)]),
-        ("block", "seq", {"depth": 32, "connections": 1}, "sequential {op}, depth 32",
-         "bytes per I/O", _block_words, [("bandwidth", [("mib_s", "")], "MiB/s", False),
-                                         ("latency", latency, "microseconds", True)]),
-        ("connections", "rand", {"block": 4 * KIB, "depth": 32},
-         "random {op}, 4 KiB, depth 32 on each connection", "connections", str,
-         [("IOPS", [("iops", "")], "IOPS", False)]),
-    ]
-    for horizontal, pattern, fixed, subject, x_title, x_words, charts in sweeps:
+    for horizontal, pattern, fixed in sweeps:
+        x_title, x_words, charts = _CHARTS[horizontal]
         for op in ("read", "write"):
             points = [point for point in plan if point.op == op and point.pattern == pattern
                       and all(getattr(point, key) == value for key, value in fixed.items())]
             for what, metrics, y_title, log_y in charts:
+                title = f"{what[:1].upper()}{what[1:]} by {horizontal}"
                 svg = _chart(results, names, points, horizontal, metrics, log_y=log_y,
-                             title=f"{what[:1].upper()}{what[1:]} by {horizontal}: {subject.format(op=op)}",
+                             title=f"{title}: {_subject(op, pattern, fixed)}",
                              x_title=x_title, y_title=y_title, x_words=x_words)
                 if svg:
                     yield f"{op}-{what.lower()}-by-{horizontal}.svg", svg

@@ -13,8 +13,8 @@ _NAME = "iqn.2026-11.io.pinion:bench"
 _PINION_CONF = """\
 performance: {{ cores = "{core}"; engine = "{engine}"; {performance} }};
 log: {{ level = "warning"; }};
-control: {{ socket = "{directory}/control-{port}.sock"; }};
-portals = ( {{ address = "127.0.0.1"; port = {port}; group = 1; }} );
+control: {{ socket = "{control}"; }};
+portals = ( {{ address = "{address}"; port = {port}; group = 1; {portal} }} );
 targets = (
   {{ name = "{name}";
      luns = ( {{ lun = 0; store = "ram"; size = "{size}"; }} ); }} );
@@ -22,9 +22,14 @@ targets = (
 
 
 class Target:
-    """kind: "iscsi" or "raw", which says what client it needs. ours: we
-    started it, so it may be written to. has_lun: it keeps what is written."""
+    """kind: "iscsi" or "raw", which says what client it needs, or "own": it
+    has a method rates(point). ours: we started it, so it may be written to.
+    has_lun: it keeps what is written. fill_block: bytes of the writes that
+    fill it first; 0: somebody else does that."""
     kind = "iscsi"
+    fill_block = 1 << 20
+    address = "127.0.0.1"
+    iqn = _NAME
     ours = True
     has_lun = True
     batch = False
@@ -43,12 +48,12 @@ class Target:
 
     @property
     def url(self):
-        return f"iscsi://127.0.0.1:{self.port}/{_NAME}/{self.lun}"
+        return f"iscsi://{self.address}:{self.port}/{self.iqn}/{self.lun}"
 
     def launch(self, argv, env=None):
         self.process = lib_proc.start(argv, self.setup.target_core, self.log, env)
         try:
-            lib_proc.wait_port(self.process, self.port)
+            lib_proc.wait_port(self.process, self.port, address=self.address)
         except lib_proc.Failed as error:
             raise lib_proc.Failed(f"{self.name}: {error}\n{lib_proc.tail(self.log)}") from error
 
@@ -68,17 +73,20 @@ class Target:
 
 class Pinion(Target):
     lun = 0
+    portal = ""  # more settings of the portal
 
     def __init__(self, name, setup, engine):
         super().__init__(name, setup)
         self.engine = engine
+        self.control_socket = os.path.join(setup.directory, f"control-{self.port}.sock")
 
     def start(self):
         path = os.path.join(self.setup.directory, f"{self.name}.conf")
         with open(path, "w", encoding="utf-8") as file:
             file.write(_PINION_CONF.format(
-                core=self.setup.target_core, engine=self.engine, name=_NAME, port=self.port,
-                performance=self.setup.pinion_performance, directory=self.setup.directory,
+                core=self.setup.target_core, engine=self.engine, name=self.iqn, port=self.port,
+                address=self.address, portal=self.portal,
+                performance=self.setup.pinion_performance, control=self.control_socket,
                 size=self.setup.lun_size))
         self.launch([self.setup.piniond, "-f", "-c", path])
 
@@ -88,23 +96,34 @@ class Tgt(Target):
     # tgtd pays no heed to SIGTERM.
     stop_signal = signal.SIGKILL
     image = None
+    # Its "low level drivers": each needs a target of its own.
+    drivers = ("iscsi",)
 
     def start(self):
         control = str(random.randrange(1000, 30000))
         # tgtd appends ".<control port>"; without this it needs /var/run.
         self.env = dict(os.environ, TGT_IPC_SOCKET=os.path.join(self.setup.directory, "tgt"))
-        self.admin = ["tgtadm", "-C", control, "--lld", "iscsi"]
+        self.admin = ["tgtadm", "-C", control]
         self.image = os.path.join(self.setup.memory_directory, "tgt.img")
         with open(self.image, "wb") as file:
             file.truncate(self.setup.lun_size)
-        self.launch(["tgtd", "-f", "-C", control, "--iscsi", f"portal=127.0.0.1:{self.port}"],
-                    self.env)
-        self.tell("new", "target", "-T", _NAME)
-        self.tell("new", "logicalunit", "--lun", "1", "-b", self.image, "--bstype", "rdwr")
-        self.tell("bind", "target", "-I", "ALL")
+        self.launch(["tgtd", "-f", "-C", control, *self.listen_words()], self.env)
+        for number, driver in enumerate(self.drivers, 1):
+            self.add_target(["--lld", driver, "--tid", str(number)], self.iqn_of(driver))
 
-    def tell(self, operation, mode, *words):
-        argv = self.admin + ["--op", operation, "--mode", mode, "--tid", "1", *words]
+    def listen_words(self):
+        return ["--iscsi", f"portal={self.address}:{self.port}"]
+
+    def iqn_of(self, _driver):
+        return self.iqn
+
+    def add_target(self, which, iqn):
+        self.tell(which, "new", "target", "-T", iqn)
+        self.tell(which, "new", "logicalunit", "--lun", "1", "-b", self.image, "--bstype", "rdwr")
+        self.tell(which, "bind", "target", "-I", "ALL")
+
+    def tell(self, which, operation, mode, *words):
+        argv = self.admin + which + ["--op", operation, "--mode", mode, *words]
         status, _, err, _ = lib_proc.run(argv, 10, env=self.env)
         if status:
             raise lib_proc.Failed(f"tgtadm --op {operation} --mode {mode}: {err.strip()}")
