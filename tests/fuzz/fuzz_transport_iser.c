@@ -456,6 +456,9 @@ static void end(void)
 	if (f.conn != NULL)
 		transport_terminate(f.conn, false);
 	turn(6);
+	/* What has parted waits for the peer. */
+	fake_event(f.peer, RDMA_CM_EVENT_DISCONNECTED, 0);
+	turn(3);
 	assert(fake_is_gone(f.peer) && f.conn == NULL);
 	fake_forget(f.peer);
 	fake_bury();

@@ -336,7 +336,7 @@ static void test_end__terminate_at_once(void **state)
 	assert_true(fake_is_disconnected(bed->peer));
 }
 
-static void test_end__graceful_sends_and_lets_the_peer_go_first(void **state)
+static void test_end__graceful_sends_and_lets_the_peer_disconnect(void **state)
 {
 	struct bed *bed = *state;
 	struct transport_pdu pdu = { .data = NULL };
@@ -348,12 +348,57 @@ static void test_end__graceful_sends_and_lets_the_peer_go_first(void **state)
 	bed_run(bed);
 	bed_expect(bed, "");
 	bed_run_device(bed);
-	bed_expect(bed, "sent 0\n");
+	bed_expect(bed, "sent 0\nterminated terminated 0\n");
 	assert_true(fake_take(bed->peer, &message));
+	/* nothing is left but the id */
+	assert_int_equal(fake_counts().qps, 0);
+	assert_int_equal(fake_counts().cqs, 0);
 	assert_false(fake_is_disconnected(bed->peer));
+	assert_false(fake_is_gone(bed->peer));
 	fake_event(bed->peer, RDMA_CM_EVENT_DISCONNECTED, 0);
 	bed_run(bed);
+	assert_true(fake_is_gone(bed->peer));
+}
+
+static void test_end__parting_is_bounded(void **state)
+{
+	struct bed *bed = *state;
+
+	bed_connect(bed);
+	transport_terminate(bed->conn, true);
+	bed_run(bed);
+	bed_advance(bed, 29000);
+	assert_false(fake_is_gone(bed->peer));
+	bed_advance(bed, 2000);
+	assert_true(fake_is_gone(bed->peer));
+	assert_true(fake_is_disconnected(bed->peer));
 	bed_expect(bed, "terminated terminated 0\n");
+}
+
+static void test_end__parting_ends_with_the_listener(void **state)
+{
+	struct bed *bed = *state;
+
+	bed_connect(bed);
+	transport_terminate(bed->conn, true);
+	bed_run(bed);
+	bed->listener->ops->close(bed->listener);
+	bed->listener = NULL;
+	bed_run(bed);
+	assert_true(fake_is_gone(bed->peer));
+}
+
+static void test_end__parting_device_removed(void **state)
+{
+	struct bed *bed = *state;
+
+	bed_connect(bed);
+	transport_terminate(bed->conn, true);
+	bed_run(bed);
+	fake_event(bed->peer, RDMA_CM_EVENT_DEVICE_REMOVAL, 0);
+	bed_run(bed);
+	assert_true(fake_is_gone(bed->peer));
+	assert_int_equal(fake_counts().pds, 0);
 }
 
 static void test_end__graceful_is_bounded(void **state)
@@ -361,14 +406,6 @@ static void test_end__graceful_is_bounded(void **state)
 	struct bed *bed = *state;
 	struct transport_pdu pdu = { .data = NULL };
 
-	/* the peer stays */
-	bed_connect(bed);
-	transport_terminate(bed->conn, true);
-	bed_run(bed);
-	bed_advance(bed, 600);
-	bed_expect(bed, "terminated terminated 0\n");
-	bed_disconnect(bed);
-	/* the peer takes nothing */
 	bed_connect(bed);
 	send_control(bed, &pdu, "goodbye");
 	transport_terminate(bed->conn, true);
@@ -382,12 +419,17 @@ static void test_end__hears_nothing_while_draining(void **state)
 {
 	struct bed *bed = *state;
 
+	struct transport_pdu pdu = { .data = NULL };
+
 	bed_connect(bed);
 	bed_enable(bed);
+	send_control(bed, &pdu, "goodbye");
 	transport_terminate(bed->conn, true);
 	bed_command(bed, 1, 0, 0, NULL, 0);
 	bed_run(bed);
 	bed_expect(bed, "");
+	bed_run_device(bed);
+	bed_expect(bed, "sent 0\nterminated terminated 0\n");
 }
 
 static void test_end__stalled_peer(void **state)
@@ -536,7 +578,10 @@ int main(void)
 		TEST(test_end__everything_completes_first),
 		TEST(test_end__flushed_receives_are_news_enough),
 		TEST(test_end__terminate_at_once),
-		TEST(test_end__graceful_sends_and_lets_the_peer_go_first),
+		TEST(test_end__graceful_sends_and_lets_the_peer_disconnect),
+		TEST(test_end__parting_is_bounded),
+		TEST(test_end__parting_ends_with_the_listener),
+		TEST(test_end__parting_device_removed),
 		TEST(test_end__graceful_is_bounded),
 		TEST(test_end__hears_nothing_while_draining),
 		TEST(test_end__stalled_peer),

@@ -27,6 +27,73 @@ static void note(struct iser_conn *conn, const char *what, uint64_t a, uint64_t 
 	events_add(&conn->events, reactor_now_ns(conn->conn.reactor), what, a, b);
 }
 
+/* --- parting --- */
+
+/*
+ * All is said, and the peer shall disconnect: the kernel's initiator takes our disconnect for a
+ * failure until it has seen to its Logout Response; libiscsi never disconnects, frees its memory,
+ * and leaves a thread behind that writes to it when we do. So everything of the connection goes
+ * but the id, which waits until the peer, at the latest by its process's end, lets go.
+ */
+void iser_parting_end(struct iser_parting *parting)
+{
+	struct iser_core *core = parting->core;
+
+	reactor_timer_stop(core->reactor, &parting->timer);
+	list_remove(&parting->link);
+	core->parting_count--;
+	core->iser->verbs->destroy_id(parting->id);
+	iser_device_put(parting->device);
+	iser_core_unuse(core);
+	free(parting);
+}
+
+static void parting_event(struct iser_party *party, enum rdma_cm_event_type type, int status)
+{
+	struct iser_parting *parting = container_of(party, struct iser_parting, party);
+
+	(void)status;
+	if (type == RDMA_CM_EVENT_DEVICE_REMOVAL)
+		iser_device_remove(parting->device);
+	if (type == RDMA_CM_EVENT_DISCONNECTED || type == RDMA_CM_EVENT_DEVICE_REMOVAL)
+		iser_parting_end(parting);
+}
+
+static void parting_expired(struct timer *timer)
+{
+	struct iser_parting *parting = container_of(timer, struct iser_parting, timer);
+
+	parting->core->iser->verbs->disconnect(parting->id);
+	iser_parting_end(parting);
+}
+
+/* The id is the parting's from now on. False: it is to be destroyed. */
+static bool part(struct iser_conn *conn)
+{
+	struct iser_core *core = conn->core;
+	struct iser_parting *parting = core->is_closing ? NULL : calloc(1, sizeof(*parting));
+
+	if (parting == NULL)
+		return false;
+	if (core->parting_count == ISER_PARTINGS_MAX)
+		iser_parting_end(container_of(list_front(&core->partings), struct iser_parting,
+					      link));
+	*parting = (struct iser_parting){
+		.party.event = parting_event,
+		.core = core,
+		.device = conn->device,
+		.id = conn->id,
+		.timer.expired = parting_expired,
+	};
+	parting->id->context = &parting->party;
+	atomic_fetch_add(&parting->device->references, 1);
+	iser_core_use(core);
+	list_push_back(&core->partings, &parting->link);
+	core->parting_count++;
+	reactor_timer_start(core->reactor, &parting->timer, ISER_PARTING_MS);
+	return true;
+}
+
 /* --- ending --- */
 
 static void release(struct iser_conn *conn)
@@ -40,7 +107,8 @@ static void release(struct iser_conn *conn)
 	iser_receive_free(conn);
 	iser_transmit_free(conn);
 	iser_slab_give(&conn->slab, arena);
-	verbs_of(conn)->destroy_id(conn->id);
+	if (!conn->parts || !part(conn))
+		verbs_of(conn)->destroy_id(conn->id);
 	if (conn->cq != NULL)
 		iser_cq_give(conn->cq, conn->cq_entries);
 	atomic_fetch_sub(&conn->device->conns, 1);
@@ -92,12 +160,12 @@ static void finish(struct iser_conn *conn)
 
 static void begin_close(struct iser_conn *conn)
 {
-	bool knows_us = conn->state >= ISER_OPEN && conn->state <= ISER_LINGERING;
+	bool knows_us = conn->state == ISER_OPEN || conn->state == ISER_DRAINING;
 
-	note(conn, "closing", conn->state, 0);
+	note(conn, "closing", conn->state, conn->parts);
 	conn->state = ISER_CLOSING;
 	/* Says goodbye; whether it is heard does not matter any more. */
-	if (knows_us)
+	if (knows_us && !conn->parts)
 		verbs_of(conn)->disconnect(conn->id);
 	iser_conn_defer(conn);
 }
@@ -124,14 +192,6 @@ void iser_conn_end(struct iser_conn *conn, enum transport_end end, int err, bool
 static void terminate(struct transport_conn *transport, bool graceful)
 {
 	iser_conn_end(iser_of(transport), TRANSPORT_END_TERMINATED, 0, graceful);
-}
-
-/* All is sent, and has arrived. */
-static void linger(struct iser_conn *conn)
-{
-	conn->state = ISER_LINGERING;
-	note(conn, "lingering", 0, 0);
-	reactor_timer_start(conn->conn.reactor, &conn->close_timer, ISER_LINGER_MS);
 }
 
 static void close_expired(struct timer *timer)
@@ -170,10 +230,6 @@ static int error_of(enum ibv_wc_status status)
 void iser_conn_failed(struct iser_conn *conn, enum ibv_wc_status status, const char *what)
 {
 	note(conn, what, status, 0);
-	if (conn->state == ISER_LINGERING) {
-		begin_close(conn);
-		return;
-	}
 	iser_conn_end(conn, TRANSPORT_END_RESET, error_of(status), false);
 }
 
@@ -192,16 +248,10 @@ void iser_conn_established(struct iser_conn *conn)
 	begin_close(conn);
 }
 
-static void disconnected(struct iser_conn *conn)
+void iser_conn_event(struct iser_party *party, enum rdma_cm_event_type type, int status)
 {
-	if (conn->state == ISER_LINGERING)
-		begin_close(conn);
-	else
-		iser_conn_end(conn, TRANSPORT_END_CLOSED, 0, false);
-}
+	struct iser_conn *conn = container_of(party, struct iser_conn, party);
 
-void iser_conn_event(struct iser_conn *conn, enum rdma_cm_event_type type, int status)
-{
 	note(conn, rdma_event_str(type), type, (uint64_t)-status);
 	if (conn->state == ISER_ARRIVING) {
 		conn->end_error = -ECONNRESET;
@@ -212,7 +262,7 @@ void iser_conn_event(struct iser_conn *conn, enum rdma_cm_event_type type, int s
 		iser_conn_established(conn);
 		break;
 	case RDMA_CM_EVENT_DISCONNECTED:
-		disconnected(conn);
+		iser_conn_end(conn, TRANSPORT_END_CLOSED, 0, false);
 		break;
 	case RDMA_CM_EVENT_DEVICE_REMOVAL:
 		iser_device_remove(conn->device);
@@ -250,8 +300,11 @@ static void work(struct deferred *deferred)
 		else
 			iser_transmit_post(conn);
 	}
-	if (conn->state == ISER_DRAINING && iser_transmit_is_idle(conn))
-		linger(conn);
+	/* All is sent, and has arrived. */
+	if (conn->state == ISER_DRAINING && iser_transmit_is_idle(conn)) {
+		conn->parts = true;
+		begin_close(conn);
+	}
 }
 
 /* Runs from the first send on as long as something is outstanding. */

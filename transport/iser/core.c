@@ -22,13 +22,13 @@ static void take_events(struct iser_core *core)
 	struct rdma_cm_event *event;
 
 	while (verbs->get_cm_event(core->channel, &event) == 0) {
-		struct iser_conn *conn = event->id->context;
+		struct iser_party *party = event->id->context;
 		enum rdma_cm_event_type type = event->event;
 		int status = event->status;
 
 		/* First: an id cannot be destroyed while one of its events is out. */
 		verbs->ack_cm_event(event);
-		iser_conn_event(conn, type, status);
+		party->event(party, type, status);
 	}
 }
 
@@ -63,6 +63,33 @@ void iser_core_unuse(struct iser_core *core)
 		reactor_cancel(core->reactor, &core->event_op);
 }
 
+static void end_partings(struct iser_core *core)
+{
+	struct list_node *node;
+
+	while ((node = list_front(&core->partings)) != NULL)
+		iser_parting_end(container_of(node, struct iser_parting, link));
+}
+
+static void deliver_closing(struct message *message)
+{
+	struct iser_core *core = container_of(message, struct iser_core, closing);
+
+	core->is_closing = true;
+	end_partings(core);
+}
+
+void iser_close_cores(struct iser *iser)
+{
+	for (unsigned i = 0; i < iser->core_count; i++) {
+		struct iser_core *core = &iser->cores[i];
+
+		/* Several listeners are closed. */
+		if (!atomic_exchange(&core->is_closing_sent, true))
+			reactor_send(core->reactor, &core->closing);
+	}
+}
+
 struct iser_core *iser_core_of(struct iser *iser, const struct reactor *reactor)
 {
 	for (unsigned i = 0; i < iser->core_count; i++)
@@ -89,7 +116,9 @@ static int core_init(struct iser_core *core, struct iser *iser, struct reactor *
 	core->iser = iser;
 	core->reactor = reactor;
 	core->event_op.done = event_done;
+	core->closing.deliver = deliver_closing;
 	list_init(&core->queues);
+	list_init(&core->partings);
 	core->channel = iser->verbs->create_event_channel();
 	if (core->channel == NULL)
 		return errno != 0 ? -errno : -ENODEV;
@@ -164,8 +193,10 @@ void iser_destroy(struct iser *iser)
 
 	if (iser == NULL)
 		return;
-	for (unsigned i = 0; i < iser->core_count; i++)
+	for (unsigned i = 0; i < iser->core_count; i++) {
+		end_partings(&iser->cores[i]);
 		iser->verbs->destroy_event_channel(iser->cores[i].channel);
+	}
 	while ((node = list_pop_front(&iser->devices)) != NULL)
 		iser_device_put(container_of(node, struct iser_device, link));
 	pthread_mutex_destroy(&iser->lock);

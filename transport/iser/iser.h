@@ -63,7 +63,8 @@ enum {
 
 	ISER_ACCEPT_MS = 10000,
 	ISER_DRAIN_MS = 5000,
-	ISER_LINGER_MS = 500,
+	ISER_PARTING_MS = 30000,
+	ISER_PARTINGS_MAX = 256,	/* on each core */
 	ISER_STALL_DEFAULT_S = 30,
 };
 
@@ -151,13 +152,33 @@ struct iser_chain {
 	struct ibv_sge sge[ISER_CHAIN_SGE_MAX];
 };
 
+/* Whose id it is: what rdma_cm_id.context points to. */
+struct iser_party {
+	void (*event)(struct iser_party *party, enum rdma_cm_event_type type, int status);
+};
+
+/* A connection that is over but for its id: see conn.c. */
+struct iser_parting {
+	struct iser_party party;
+	struct list_node link;		/* of core->partings, oldest first */
+	struct iser_core *core;
+	struct iser_device *device;
+	struct rdma_cm_id *id;
+	struct timer timer;
+};
+
 struct iser_core {
 	struct iser *iser;
 	struct reactor *reactor;
 	struct rdma_event_channel *channel;
 	struct io_op event_op;
-	unsigned users;			/* connections; the channel is polled while there are any */
+	unsigned users;			/* ids; the channel is polled while there are any */
 	struct list queues;
+	struct list partings;
+	unsigned parting_count;
+	bool is_closing;		/* nobody is waited for any more */
+	struct message closing;
+	_Atomic bool is_closing_sent;
 	struct log_limit log_limit;
 	struct iser_chain chain;
 };
@@ -165,6 +186,8 @@ struct iser_core {
 struct iser_core *iser_core_of(struct iser *iser, const struct reactor *reactor);
 void iser_core_use(struct iser_core *core);
 void iser_core_unuse(struct iser_core *core);
+/* The service is being closed: nobody is waited for on any core. While the reactors run. */
+void iser_close_cores(struct iser *iser);
 
 /* --- completion queues --- */
 
@@ -292,7 +315,6 @@ enum iser_state {
 	ISER_ACCEPTED,		/* waits for the peer's last word */
 	ISER_OPEN,
 	ISER_DRAINING,		/* sends what is queued, hears nothing */
-	ISER_LINGERING,		/* all is said: the peer shall go first, which some take for order */
 	ISER_CLOSING,		/* at the end of this turn it goes */
 	ISER_GONE,
 };
@@ -340,6 +362,7 @@ struct iser_fetch {
 
 struct iser_conn {
 	struct transport_conn conn;
+	struct iser_party party;
 	struct iser_core *core;
 	struct iser_device *device;
 	struct iser_cq *cq;
@@ -353,6 +376,7 @@ struct iser_conn {
 	bool is_refused;		/* iSCSI wanted none of it */
 	bool is_full;			/* full feature phase with RDMA */
 	bool may_invalidate;		/* SEND with Invalidate, by the peer and by us */
+	bool parts;			/* all is said: the peer shall disconnect */
 	uint8_t responder_resources;	/* as the peer asked for them */
 	uint64_t stall_ns;
 	uint32_t recv_depth, cq_entries;
@@ -379,7 +403,9 @@ void iser_conn_start(struct iser_conn *conn);
 /* The connection ends. GRACEFUL: what is queued goes out first. Returns at once, calls nobody. */
 void iser_conn_end(struct iser_conn *conn, enum transport_end end, int err, bool graceful);
 /* An event of the connection manager for it. */
-void iser_conn_event(struct iser_conn *conn, enum rdma_cm_event_type event, int status);
+void iser_conn_event(struct iser_party *party, enum rdma_cm_event_type type, int status);
+/* Ends what still waits for its peer to disconnect. */
+void iser_parting_end(struct iser_parting *parting);
 /* The peer has sent: it is there. */
 void iser_conn_established(struct iser_conn *conn);
 /* A work request has failed, with STATUS. */

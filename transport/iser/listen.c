@@ -86,6 +86,7 @@ static void fill(struct iser_conn *conn, const struct iser_listener *listener,
 	/* A peer that has none and sends writes all the same breaks its own connection. */
 	conn->fetch.depth = max(depth, 1u);
 	conn->may_invalidate = request->wants_invalidate && device->can_invalidate;
+	conn->party.event = iser_conn_event;
 	conn->arrival.deliver = deliver;
 	describe_ends(conn);
 }
@@ -119,7 +120,7 @@ static bool dispatch(struct iser_listener *listener, const struct request *reque
 	conn->conn.reactor = reactor;
 	conn->core = iser_core_of(listener->iser, reactor);
 	/* From the migration on its events come to its own reactor, which knows it by then. */
-	request->id->context = conn;
+	request->id->context = &conn->party;
 	if (verbs_of(listener)->migrate_id(request->id, conn->core->channel) != 0)
 		conn->end_error = errno != 0 ? -errno : -EIO;
 	if (reactor == listener->reactor)
@@ -266,6 +267,7 @@ static void listener_close(struct transport_listener *transport_listener)
 		verbs_of(listener)->destroy_id(listener->id);
 	listener->id = NULL;
 	reactor_timer_stop(listener->reactor, &listener->retry_timer);
+	iser_close_cores(listener->iser);
 	reactor_cancel(listener->reactor, &listener->event_op);
 }
 
