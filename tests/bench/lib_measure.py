@@ -96,11 +96,15 @@ def _json_line(argv, setup, seconds, target):
     return dict(json.loads(out.splitlines()[0]), client_seconds=used)
 
 
-def bench_load(point, target, setup, seconds):
+def load_argv(point, target, setup, seconds):
     argv = _generator([setup.load], point, setup, seconds)
     if point.pattern == "rand":
         argv.append("--random")
-    return _json_line(argv + [target.url], setup, seconds, target)
+    return argv + [target.url]
+
+
+def bench_load(point, target, setup, seconds):
+    return _json_line(load_argv(point, target, setup, seconds), setup, seconds, target)
 
 
 def bare_client(point, target, setup):
@@ -126,20 +130,31 @@ def _rates(point, target, setup):
 
 def _watched(point, target, setup):
     """_rates, with the target's CPU time and that of everybody else on the
-    two cores (as a share of one core) beside it."""
+    two cores (as a share of one core) beside it. In the lab the two cores
+    are the guest's, and everybody else is outside: setup.outside tells."""
     cores = {setup.target_core, setup.client_core}
     begin = time.monotonic()
+    outside = setup.outside and setup.outside()
     busy = lib_proc.busy_seconds(cores)
     before = lib_proc.cpu_seconds(target.pid) if target.pid else None
     result = _rates(point, target, setup)
-    if result is None or before is None:
+    if result is None:
+        return None
+    if setup.outside:
+        result["others"] = max(0, setup.outside() - outside) / (time.monotonic() - begin)
+    if before is None:
         return result
     used = lib_proc.cpu_seconds(target.pid) - before
-    busy = lib_proc.busy_seconds(cores) - busy - used - result["client_seconds"]
-    result["others"] = max(0, busy) / (time.monotonic() - begin)
+    if not setup.outside:
+        busy = lib_proc.busy_seconds(cores) - busy - used - result["client_seconds"]
+        result["others"] = max(0, busy) / (time.monotonic() - begin)
     if result["ios_total"]:
         result["cpu_us"] = used / result["ios_total"] * 1e6
     return result
+
+
+def _is_over(setup):
+    return setup.deadline is not None and time.monotonic() > setup.deadline
 
 
 def sample(point, target, setup):
@@ -150,7 +165,7 @@ def sample(point, target, setup):
     target.check()
     result = _watched(point, target, setup)
     for _ in range(setup.retries):
-        if result is None or result.get("others", 0) <= NOISE:
+        if result is None or result.get("others", 0) <= NOISE or _is_over(setup):
             break
         again = _watched(point, target, setup)
         result = min(result, again, key=lambda taken: taken["others"])
@@ -171,12 +186,14 @@ def measure(plan, targets, setup, results, failures):
     there."""
     lost = dict.fromkeys(targets, 0)
     for number, point in enumerate(plan, 1):
-        if setup.deadline and time.monotonic() > setup.deadline:
+        if _is_over(setup):
             failures.append(f"no time left for {point.key} and what follows")
             return
         print(f"[{number}/{len(plan)}] {point.key}", file=sys.stderr, flush=True)
         rows = results.setdefault(point.key, {})
         for repeat in range(setup.repeats):
+            if repeat and _is_over(setup):
+                break
             turn = repeat % len(targets)
             for target in targets[turn:] + targets[:turn]:
                 if lost[target] >= 3:
