@@ -474,6 +474,11 @@ int negotiate_conclude(struct negotiation *negotiation)
 	if (negotiation->offered != 0)
 		return fail(negotiation, ISCSI_LOGIN_INITIATOR_ERROR,
 			    "an offer of the target was left unanswered");
+	/* RFC 7145 section 6.3: a mover that is RDMA can do nothing else. Discovery is let be. */
+	if (negotiation->policy->ours[KEY_RDMA_EXTENSIONS] && !value[KEY_RDMA_EXTENSIONS] &&
+	    !negotiate_is_discovery(negotiation))
+		return fail(negotiation, ISCSI_LOGIN_INITIATOR_ERROR,
+			    "iSER needs RDMAExtensions=Yes");
 	if (!is_acceptable(negotiation, KEY_HEADER_DIGEST) ||
 	    !is_acceptable(negotiation, KEY_DATA_DIGEST))
 		return fail(negotiation, ISCSI_LOGIN_INITIATOR_ERROR,
