@@ -198,12 +198,13 @@ static void print_portals(struct json_object *portals)
 	struct table table;
 
 	printf("\nportals\n");
-	table_begin(&table, "address|>group");
+	table_begin(&table, "address|>group|transport");
 	for (size_t i = 0; i < length_of(portals); i++) {
 		struct json_object *portal = json_object_array_get_idx(portals, i);
 
 		table_add(&table, "%s", text_of(portal, "address"));
 		table_add(&table, "%s", text_of(portal, "group"));
+		table_add(&table, "%s", text_of(portal, "transport"));
 	}
 	table_end(&table, stdout, "  ");
 }

@@ -226,11 +226,11 @@ static void take_down(struct daemon *daemon)
 		close(daemon->drained_fd);
 }
 
-static void log_portal(void *context, const char *address, uint16_t group)
+static void log_portal(void *context, const char *address, uint16_t group, const char *transport)
 {
 	(void)context;
 	(void)group;
-	log_info("portal %s", address);
+	log_info("portal %s by %s", address, transport);
 }
 
 static void log_start(struct daemon *daemon)

@@ -221,7 +221,7 @@ struct json_object *report_iser(const struct machine *machine)
 
 /* --- what is served ---------------------------------------------------------------- */
 
-static void add_portal(void *context, const char *address, uint16_t group)
+static void add_portal(void *context, const char *address, uint16_t group, const char *transport)
 {
 	struct json_object *object = json_object_new_object();
 	/* The portal group tag behind the comma has a key of its own. */
@@ -230,6 +230,7 @@ static void add_portal(void *context, const char *address, uint16_t group)
 
 	json_object_object_add(object, "address", bare);
 	add_number(object, "group", group);
+	add_string(object, "transport", transport);
 	json_object_array_add(context, object);
 }
 

@@ -138,9 +138,10 @@ void iscsi_node_visit_targets(const struct iscsi_node *node,
 			      void (*visit)(void *context, const char *name, const char *alias,
 					    const struct scsi_target *scsi),
 			      void *context);
-/* "192.0.2.1:3260,1" for each portal. */
+/* "192.0.2.1:3260,1" and "tcp" or "iser" for each portal. */
 void iscsi_node_visit_portals(const struct iscsi_node *node,
-			      void (*visit)(void *context, const char *address, uint16_t group),
+			      void (*visit)(void *context, const char *address, uint16_t group,
+					    const char *transport),
 			      void *context);
 
 #endif

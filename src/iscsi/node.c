@@ -309,6 +309,7 @@ struct iscsi_portal *node_portal_create(struct iscsi_node *node, uint16_t group)
 	portal->node = node;
 	portal->reactor = node->cores[0].reactor;
 	portal->group = group;
+	portal->transport = "tcp";
 	list_push_back(&node->portals, &portal->link);
 	return portal;
 }
@@ -338,10 +339,12 @@ int iscsi_node_add_portal(struct iscsi_node *node, const struct iscsi_portal_con
 	}
 	listen.reactor = portal->reactor;
 	listen.user = portal;
-	if (config->iser != NULL)
+	if (config->iser != NULL) {
+		portal->transport = "iser";
 		err = iser_listen(config->iser, &listen, &portal->listener, error, error_size);
-	else
+	} else {
 		err = tcp_listen(&listen, &portal->listener, error, error_size);
+	}
 	if (err != 0) {
 		list_remove(&portal->link);
 		free(portal);

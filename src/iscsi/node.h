@@ -31,6 +31,7 @@ struct iscsi_portal {
 	struct reactor *reactor;		/* that accepts */
 	char address[64];	/* of the listener, with the port */
 	uint16_t group;
+	const char *transport;	/* "tcp" or "iser": for people */
 	struct log_limit limit;	/* of the accepting reactor */
 };
 

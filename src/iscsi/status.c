@@ -42,7 +42,8 @@ void iscsi_node_visit_targets(const struct iscsi_node *node,
 }
 
 void iscsi_node_visit_portals(const struct iscsi_node *node,
-			      void (*visit)(void *context, const char *address, uint16_t group),
+			      void (*visit)(void *context, const char *address, uint16_t group,
+					    const char *transport),
 			      void *context)
 {
 	struct list_node *link;
@@ -52,7 +53,7 @@ void iscsi_node_visit_portals(const struct iscsi_node *node,
 		char text[80];
 
 		snprintf(text, sizeof(text), "%s,%u", portal->address, portal->group);
-		visit(context, text, portal->group);
+		visit(context, text, portal->group, portal->transport);
 	}
 }
 

@@ -243,8 +243,10 @@ static void test_sessions__of_all_reactors(void **state)
 	assert_false(info[1].header_digest);
 }
 
-static void count_portal(void *context, const char *address, uint16_t group)
+static void count_portal(void *context, const char *address, uint16_t group,
+			 const char *transport)
 {
+	assert_string_equal(transport, "tcp");
 	assert_string_equal(address, "0.0.0.0:3260,1");
 	assert_int_equal(group, 1);
 	(*(unsigned *)context)++;
