@@ -205,14 +205,6 @@ static bool find_op(struct scsi_cmd *cmd, const struct scsi_op *row)
 	return true;
 }
 
-/* The state that the nexus keeps for the logical unit of CMD. */
-static struct nexus_lu *state_of(const struct scsi_cmd *cmd, int number)
-{
-	if (number < 0 || (unsigned)number >= cmd->nexus->lun_count)
-		return NULL;
-	return &cmd->nexus->lu[number];
-}
-
 static int report_attention(struct scsi_cmd *cmd, struct nexus_lu *state)
 {
 	enum attention taken = attention_take(&state->attentions, &cmd->lu->attentions);
@@ -241,7 +233,7 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 		if (attention_is_pending(&state->attentions, &cmd->lu->attentions) &&
 		    !(op->flags & OP_IGNORES_UA))
 			return report_attention(cmd, state);
-		if (cmd->lu->read_only && (op->flags & OP_MODIFIES))
+		if ((op->flags & OP_MODIFIES) && (cmd->lu->read_only || state->read_only))
 			return sense_write_protected(cmd);
 	}
 	return op->report != NULL ? cmd_report(cmd) : op->start(cmd);
@@ -250,7 +242,7 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 static struct nexus_lu *begin(struct scsi_cmd *cmd)
 {
 	int number = lun_decode(cmd->lun);
-	struct nexus_lu *state = state_of(cmd, number);
+	struct nexus_lu *state = nexus_lu(cmd->nexus, number);
 
 	cmd->status = SCSI_STATUS_GOOD;
 	cmd->aborted = false;
@@ -260,7 +252,7 @@ static struct nexus_lu *begin(struct scsi_cmd *cmd)
 	cmd->data_out_length = 0;
 	cmd->data_in_length = 0;
 	cmd->transfer_length = 0;
-	cmd->lu = target_lu(cmd->nexus->target, number);
+	cmd->lu = state != NULL ? state->lu : NULL;
 	cmd->op = NULL;
 	cmd->phase = SCSI_PHASE_RUNNING;
 	cmd->flags = number == LUN_WELL_KNOWN ? CMD_WELL_KNOWN : 0;

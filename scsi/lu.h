@@ -125,6 +125,8 @@ struct scsi_target {
 
 /* What a nexus knows of a logical unit. */
 struct nexus_lu {
+	struct scsi_lu *lu; /* NULL: none at this LUN */
+	bool read_only; /* to this initiator */
 	struct attention_state attentions;
 	struct list commands; /* its task set: commands in order of arrival */
 };
@@ -139,7 +141,7 @@ struct scsi_nexus {
 	uint16_t target_port_group;
 	struct list stray; /* commands to no logical unit */
 	unsigned lun_count;
-	struct nexus_lu lu[];
+	struct nexus_lu lu[]; /* by the LUN that the initiator uses */
 };
 
 enum {
@@ -152,8 +154,16 @@ int lun_decode(uint64_t field);
 /* The LUN field that addresses LUN NUMBER. */
 uint64_t lun_encode(unsigned number);
 
-/* The logical unit at a LUN number; NULL when there is none. */
-struct scsi_lu *target_lu(const struct scsi_target *target, int number);
+/* What NEXUS has at a LUN number: NULL, or with an `lu` that may be NULL, when there is none. */
+static inline struct nexus_lu *nexus_lu(struct scsi_nexus *nexus, int number)
+{
+	if (number < 0 || (unsigned)number >= nexus->lun_count)
+		return NULL;
+	return &nexus->lu[number];
+}
+
+/* Whether the initiator of CMD, which has a logical unit, may not write to it. */
+bool cmd_is_read_only(const struct scsi_cmd *cmd);
 
 static inline struct lu_counters *lu_counters(const struct scsi_cmd *cmd)
 {

@@ -125,7 +125,7 @@ int spc_mode_sense(struct scsi_cmd *cmd, struct cursor *out)
 	bool is_6 = cmd->cdb[0] == MODE_SENSE_6;
 	bool has_descriptor = !(cmd->cdb[1] & DBD);
 	bool is_long = !is_6 && has_descriptor && (cmd->cdb[1] & LLBAA);
-	uint8_t parameter = DPOFUA | (lu->read_only ? WRITE_PROTECT : 0);
+	uint8_t parameter = DPOFUA | (cmd_is_read_only(cmd) ? WRITE_PROTECT : 0);
 	uint8_t descriptor_length = !has_descriptor ? 0 : is_long ? 16 : 8;
 
 	cursor_put_zeros(out, is_6 ? 4 : 8);

@@ -168,8 +168,21 @@ const char *scsi_target_name(const struct scsi_target *target);
 
 /* --- a nexus; on its reactor --- */
 
+/* What one initiator sees of a target. */
+struct scsi_lun_view {
+	bool read_only;			/* refuse writes to all of it */
+	bool is_mapped;			/* only the LUNs below are there; else all, as the target has them */
+	unsigned count;
+	struct scsi_lun_mapping {
+		uint16_t as;		/* the LUN that the initiator uses, each once ... */
+		uint16_t lun;		/* ... for this one of the target; nothing where that has none */
+		bool read_only;
+	} luns[SCSI_LUNS_MAX];
+};
+
 struct scsi_nexus_config {
 	struct scsi_target *target;
+	const struct scsi_lun_view *view;	/* NULL: all, as the target has them; not kept */
 	struct reactor *reactor;
 	const char *initiator_port;	/* iSCSI: name + ",i,0x" + ISID */
 	const char *target_port;	/* iSCSI: name + ",t,0x" + portal group tag */

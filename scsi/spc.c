@@ -56,7 +56,7 @@ enum {
 
 int spc_report_luns(struct scsi_cmd *cmd, struct cursor *out)
 {
-	const struct scsi_target *target = cmd->nexus->target;
+	const struct scsi_nexus *nexus = cmd->nexus;
 	uint8_t select = cmd->cdb[2];
 	uint32_t length = 0;
 
@@ -74,8 +74,8 @@ int spc_report_luns(struct scsi_cmd *cmd, struct cursor *out)
 		return -1;
 	}
 	cursor_put_zeros(out, 8);
-	for (unsigned i = 0; i < target->lun_end; i++) {
-		if (target->lu[i] == NULL || (select != SELECT_ADDRESSABLE && select != SELECT_ALL))
+	for (unsigned i = 0; i < nexus->lun_count; i++) {
+		if (nexus->lu[i].lu == NULL || (select != SELECT_ADDRESSABLE && select != SELECT_ALL))
 			continue;
 		cursor_put_u64(out, lun_encode(i));
 		length += 8;

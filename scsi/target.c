@@ -45,13 +45,6 @@ uint64_t lun_encode(unsigned number)
 	return (uint64_t)(METHOD_FLAT << 8 | number) << 48;
 }
 
-struct scsi_lu *target_lu(const struct scsi_target *target, int number)
-{
-	if (number < 0 || (unsigned)number >= target->lun_end)
-		return NULL;
-	return target->lu[number];
-}
-
 /* ---- targets --------------------------------------------------------------------- */
 
 int scsi_target_create(const char *name, struct scsi_target **out)
@@ -166,13 +159,45 @@ static void free_nexus(struct scsi_nexus *nexus)
 	free(nexus);
 }
 
-static int join_all(const struct scsi_target *target, struct reactor *reactor)
+/* How many LUNs NEXUS needs state for: the highest that VIEW shows of TARGET and one. */
+static unsigned view_end(const struct scsi_target *target, const struct scsi_lun_view *view)
+{
+	unsigned end = 0;
+
+	if (view == NULL || !view->is_mapped)
+		return target->lun_end;
+	for (unsigned i = 0; i < view->count; i++)
+		end = max(end, view->luns[i].as + 1u);
+	return end;
+}
+
+/* Puts the logical units of TARGET where VIEW has them. */
+static void look(struct scsi_nexus *nexus, const struct scsi_target *target,
+		 const struct scsi_lun_view *view)
+{
+	if (view == NULL || !view->is_mapped) {
+		for (unsigned i = 0; i < nexus->lun_count; i++) {
+			nexus->lu[i].lu = target->lu[i];
+			nexus->lu[i].read_only = view != NULL && view->read_only;
+		}
+		return;
+	}
+	for (unsigned i = 0; i < view->count; i++) {
+		const struct scsi_lun_mapping *mapping = &view->luns[i];
+		struct nexus_lu *state = &nexus->lu[mapping->as];
+
+		state->lu = mapping->lun < target->lun_end ? target->lu[mapping->lun] : NULL;
+		state->read_only = view->read_only || mapping->read_only;
+	}
+}
+
+static int join_all(const struct scsi_nexus *nexus, struct reactor *reactor)
 {
 	int ret = 0;
 
-	for (unsigned i = 0; i < target->lun_end && ret == 0; i++) {
-		if (target->lu[i] != NULL)
-			ret = range_join(target->lu[i], reactor);
+	for (unsigned i = 0; i < nexus->lun_count && ret == 0; i++) {
+		if (nexus->lu[i].lu != NULL)
+			ret = range_join(nexus->lu[i].lu, reactor);
 	}
 	return ret;
 }
@@ -180,17 +205,20 @@ static int join_all(const struct scsi_target *target, struct reactor *reactor)
 int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus **out)
 {
 	struct scsi_target *target = config->target;
+	unsigned count = view_end(target, config->view);
 	struct scsi_nexus *nexus;
 	enum attention first;
 
 	assert(reactor_index(config->reactor) < SCSI_REACTORS_MAX);
-	nexus = calloc(1, sizeof(*nexus) + target->lun_end * sizeof(nexus->lu[0]));
+	nexus = calloc(1, sizeof(*nexus) + count * sizeof(nexus->lu[0]));
 	if (nexus == NULL)
 		return -ENOMEM;
+	nexus->lun_count = count;
+	look(nexus, target, config->view);
 	nexus->initiator_port = strdup(config->initiator_port);
 	nexus->target_port = strdup(config->target_port);
 	if (nexus->initiator_port == NULL || nexus->target_port == NULL ||
-	    join_all(target, config->reactor) != 0) {
+	    join_all(nexus, config->reactor) != 0) {
 		free_nexus(nexus);
 		return -ENOMEM;
 	}
@@ -200,15 +228,20 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 	nexus->slot = reactor_index(config->reactor);
 	nexus->target_port_group = config->target_port_group;
 	list_init(&nexus->stray);
-	nexus->lun_count = target->lun_end;
 	first = was_here_before(target, config) ? ATTENTION_NEXUS_LOSS : ATTENTION_POWER_ON;
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		list_init(&nexus->lu[i].commands);
-		if (target->lu[i] != NULL)
-			attention_init(&nexus->lu[i].attentions, &target->lu[i]->attentions, first);
+		if (nexus->lu[i].lu != NULL)
+			attention_init(&nexus->lu[i].attentions, &nexus->lu[i].lu->attentions,
+				       first);
 	}
 	*out = nexus;
 	return 0;
+}
+
+bool cmd_is_read_only(const struct scsi_cmd *cmd)
+{
+	return cmd->lu->read_only || cmd->nexus->lu[lun_decode(cmd->lun)].read_only;
 }
 
 void scsi_nexus_destroy(struct scsi_nexus *nexus)
@@ -223,15 +256,15 @@ void scsi_nexus_destroy(struct scsi_nexus *nexus)
 
 bool scsi_nexus_has_lun(const struct scsi_nexus *nexus, uint64_t lun)
 {
-	return target_lu(nexus->target, lun_decode(lun)) != NULL;
+	int number = lun_decode(lun);
+
+	return number >= 0 && (unsigned)number < nexus->lun_count && nexus->lu[number].lu != NULL;
 }
 
 void scsi_lun_reset(struct scsi_nexus *nexus, uint64_t lun)
 {
-	struct scsi_lu *lu = target_lu(nexus->target, lun_decode(lun));
-
-	if (lu != NULL)
-		attention_raise(&lu->attentions, ATTENTION_LU_RESET);
+	if (scsi_nexus_has_lun(nexus, lun))
+		attention_raise(&nexus->lu[lun_decode(lun)].lu->attentions, ATTENTION_LU_RESET);
 }
 
 void scsi_target_reset(struct scsi_nexus *nexus)
