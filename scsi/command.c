@@ -17,6 +17,7 @@
 
 enum {
 	CONTROL_NACA = 0x04,
+	VARIABLE_LENGTH = 0x7f, /* the operation code of CDBs that are longer than 16 bytes */
 	STEPS_MAX = 8, /* that run one after the other: each moves 256 KiB at most */
 };
 
@@ -139,6 +140,12 @@ int cmd_report(struct scsi_cmd *cmd)
 
 /* ---- the gate ------------------------------------------------------------- */
 
+/* Where the CONTROL byte is. */
+static unsigned control_at(const struct scsi_op *op)
+{
+	return op->usage[0] == VARIABLE_LENGTH ? 1 : op->cdb_length - 1u;
+}
+
 /*
  * The field pointer of a CDB byte in which a bit is set that should not be: the
  * bits above it that we do not look at either belong to the same field, as far
@@ -150,11 +157,29 @@ static int refuse_bits(struct scsi_cmd *cmd, unsigned byte)
 	uint8_t wrong = cmd->cdb[byte] & unused;
 	unsigned bit = log2_floor(wrong);
 
-	if (byte == cmd->op->cdb_length - 1u && (wrong & CONTROL_NACA))
+	if (byte == control_at(cmd->op) && (wrong & CONTROL_NACA))
 		return sense_invalid_field(cmd, (uint16_t)byte, 2);
 	while (bit < 7 && (unused & 1u << (bit + 1)))
 		bit++;
 	return sense_invalid_field(cmd, (uint16_t)byte, (uint8_t)bit);
+}
+
+/* Slow half of check_usage: finds out which byte is wrong, and looks at long CDBs. */
+static bool check_usage_bytes(struct scsi_cmd *cmd)
+{
+	unsigned length = max(cmd->op->cdb_length, (uint8_t)16);
+
+	if (cmd->op->usage[0] == VARIABLE_LENGTH && cmd->cdb[7] + 8 != cmd->op->cdb_length) {
+		sense_invalid_field(cmd, 7, 7);
+		return false;
+	}
+	for (unsigned i = 0; i < length; i++) {
+		if (cmd->cdb[i] & ~cmd->op->usage[i]) {
+			refuse_bits(cmd, i);
+			return false;
+		}
+	}
+	return true;
 }
 
 /* Whether only bits are set that the command looks at; else sense is set. */
@@ -164,15 +189,10 @@ static bool check_usage(struct scsi_cmd *cmd)
 
 	memcpy(cdb, cmd->cdb, sizeof(cdb));
 	memcpy(usage, cmd->op->usage, sizeof(usage));
-	if (LIKELY(((cdb[0] & ~usage[0]) | (cdb[1] & ~usage[1])) == 0))
+	if (LIKELY(((cdb[0] & ~usage[0]) | (cdb[1] & ~usage[1])) == 0 &&
+		   cmd->op->cdb_length <= sizeof(cdb)))
 		return true;
-	for (unsigned i = 0; i < SCSI_USAGE_MAX; i++) {
-		if (cmd->cdb[i] & ~cmd->op->usage[i]) {
-			refuse_bits(cmd, i);
-			break;
-		}
-	}
-	return false;
+	return check_usage_bytes(cmd);
 }
 
 static bool answers_without_lu(const struct scsi_cmd *cmd, const struct scsi_op *op)
@@ -190,9 +210,11 @@ static bool find_op(struct scsi_cmd *cmd, const struct scsi_op *row)
 	const struct scsi_op *op = row;
 
 	if (op != NULL && op->actions != NULL) {
-		op = scsi_op_action(row, SERVICE_ACTION(cmd->cdb));
+		bool is_long = cmd->cdb[0] == VARIABLE_LENGTH;
+
+		op = scsi_op_action(row, is_long ? get_be16(cmd->cdb + 8) : cmd->cdb[1] & 0x1f);
 		if (op == NULL || !scsi_op_is_known(op, cmd->lu)) {
-			sense_invalid_field(cmd, 1, 4);
+			sense_invalid_field(cmd, is_long ? 8 : 1, is_long ? 7 : 4);
 			return false;
 		}
 	}

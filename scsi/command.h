@@ -66,7 +66,7 @@ enum scsi_status {
 #define OP_COUNTS_READ  0x0200u /* its data is counted as read */
 #define OP_COUNTS_WRITE 0x0400u
 
-#define SCSI_USAGE_MAX  16
+#define SCSI_USAGE_MAX 32
 
 /* One command, or one service action of an operation code. */
 struct scsi_op {
@@ -85,8 +85,8 @@ struct scsi_op {
 	uint16_t action; /* SERVICE ACTION */
 	/*
 	 * CDB usage data as REPORT SUPPORTED OPERATION CODES returns it: the
-	 * bits that are looked at. All others must be zero. Bytes beyond
-	 * cdb_length are 0xff: not ours to judge.
+	 * bits that are looked at. All others must be zero. Of the first 16,
+	 * bytes beyond cdb_length are 0xff: not ours to judge.
 	 */
 	uint8_t usage[SCSI_USAGE_MAX];
 	uint16_t nominal_s; /* command timeouts descriptor, seconds */
@@ -180,8 +180,19 @@ bool sbc_check_range(struct scsi_cmd *cmd, uint64_t lba, uint64_t blocks);
 /* The same for commands that move their blocks: false also beyond the maximum transfer length. */
 bool sbc_transfer_range(struct scsi_cmd *cmd);
 
-/* Service actions; all other commands are by their operation code alone. */
-#define SERVICE_ACTION(cdb) ((cdb)[1] & 0x1f)
+/*
+ * The CDB byte with RDPROTECT or WRPROTECT, DPO, FUA, BYTCHK, UNMAP and the like. (In
+ * CDBs of 6 bytes there is none: byte 1 is a part of the LBA.)
+ */
+static inline uint8_t cmd_options_at(const struct scsi_cmd *cmd)
+{
+	return cmd->op->cdb_length == 32 ? 10 : 1;
+}
+
+static inline uint8_t cmd_options(const struct scsi_cmd *cmd)
+{
+	return cmd->cdb[cmd_options_at(cmd)];
+}
 
 static inline uint32_t cmd_bytes_wanted(const struct scsi_cmd *cmd)
 {

@@ -25,6 +25,12 @@
 #define NDOB   0x01
 /* GROUP NUMBER is ignored: grouping is not reported as supported, nor is it harmful. */
 #define GROUP 0x1f
+/*
+ * Bytes 2 to 9 of CDBs of 32 bytes, and from 12 on: LBA, the expected tags of
+ * protection information (ignored like GROUP NUMBER), number of blocks.
+ */
+#define LONG(action) 0, 0, 0, 0, GROUP, 0x18, 0, action
+#define LONG_BLOCKS  ALL_8, ALL_8, ALL_4
 /* NACA and the obsolete bits. */
 #define CONTROL 0x00
 
@@ -50,6 +56,33 @@ static const struct scsi_op maintenance_in[] = {
 	  .action = 0x0d, .flags = OP_DATA_IN, .cdb_length = 12, .length_at = 6, .length_size = 4,
 	  .usage = { 0xa3, 0x0d, 0x80, 0, 0, 0, ALL_4, 0, CONTROL, NOT_4 },
 	  .recommended_s = 30 },
+};
+
+static const struct scsi_op variable_length[] = {
+	{ .name = "READ(32)", .start = sbc_read, .action = 0x09,
+	  .flags = OP_DATA_IN | OP_COUNTS_READ,
+	  .cdb_length = 32, .length_at = 28, .length_size = 4,
+	  .usage = { 0x7f, CONTROL, LONG(0x09), DPO | FUA, 0, LONG_BLOCKS },
+	  .recommended_s = 60 },
+	{ .name = "VERIFY(32)", .start = sbc_verify, .action = 0x0a, .flags = OP_DATA_OUT,
+	  .cdb_length = 32, .length_at = 28, .length_size = 4,
+	  .usage = { 0x7f, CONTROL, LONG(0x0a), DPO | BYTCHK, 0, LONG_BLOCKS },
+	  .recommended_s = 60 },
+	{ .name = "WRITE(32)", .start = sbc_write, .action = 0x0b,
+	  .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+	  .cdb_length = 32, .length_at = 28, .length_size = 4,
+	  .usage = { 0x7f, CONTROL, LONG(0x0b), DPO | FUA, 0, LONG_BLOCKS },
+	  .recommended_s = 60 },
+	{ .name = "WRITE AND VERIFY(32)", .start = sbc_write_and_verify, .action = 0x0c,
+	  .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+	  .cdb_length = 32, .length_at = 28, .length_size = 4,
+	  .usage = { 0x7f, CONTROL, LONG(0x0c), DPO | BYTCHK, 0, LONG_BLOCKS },
+	  .recommended_s = 60 },
+	{ .name = "WRITE SAME(32)", .start = sbc_write_same, .action = 0x0d,
+	  .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+	  .cdb_length = 32, .length_at = 28, .length_size = 4,
+	  .usage = { 0x7f, CONTROL, LONG(0x0d), UNMAP | NDOB, 0, LONG_BLOCKS },
+	  .recommended_s = 120 },
 };
 
 static const struct scsi_op commands[256] = {
@@ -131,6 +164,8 @@ static const struct scsi_op commands[256] = {
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x5a, 0x18, ALL_2, 0, 0, 0, ALL_2, CONTROL, NOT_6 },
 		   .recommended_s = 30 },
+	[0x7f] = { .name = "VARIABLE LENGTH CDB", .actions = variable_length,
+		   .action_count = ARRAY_SIZE(variable_length) },
 	[0x88] = { .name = "READ(16)", .start = sbc_read, .flags = OP_DATA_IN | OP_COUNTS_READ,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x88, DPO | FUA, ALL_8, ALL_4, GROUP, CONTROL },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * READ and WRITE (6), (10), (12), (16): SBC-4 sections 5.16 and 5.39. The data
+ * READ and WRITE (6), (10), (12), (16), (32): SBC-4 sections 5.16 and 5.39. The data
  * path: nothing here writes to anything that two reactors share.
  *
  * An initiator may announce less data than its CDB asks for; then so much is
@@ -31,6 +31,10 @@ static void decode_range(struct scsi_cmd *cmd)
 	case 12:
 		cmd->lba = get_be32(cdb + 2);
 		cmd->blocks = get_be32(cdb + 6);
+		break;
+	case 32:
+		cmd->lba = get_be64(cdb + 12);
+		cmd->blocks = get_be32(cdb + 28);
 		break;
 	default:
 		cmd->lba = get_be64(cdb + 2);
@@ -135,7 +139,7 @@ int sbc_write(struct scsi_cmd *cmd)
 	if (UNLIKELY(!is_aligned(bytes, cmd->lu->block_size)))
 		return sense_invalid_information_unit(cmd);
 	cmd->data_out_length = bytes;
-	if (cmd->op->cdb_length != 6 && (cmd->cdb[1] & FUA))
+	if (cmd->op->cdb_length != 6 && (cmd_options(cmd) & FUA))
 		cmd->io.flags = STORE_FUA;
 	if (map_medium(cmd, STORE_WRITE, bytes))
 		return receive(cmd);

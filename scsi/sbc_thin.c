@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * UNMAP and WRITE SAME (10), (16): SBC-4 sections 5.34 and 5.46. What both have
+ * UNMAP and WRITE SAME (10), (16), (32): SBC-4 sections 5.34 and 5.46. What both have
  * in common is that few bytes of command change many blocks, so the block
  * limits page bounds how many (limits.h).
  */
@@ -103,7 +103,6 @@ int sbc_unmap(struct scsi_cmd *cmd)
 /* ---- WRITE SAME ---------------------------------------------------------------- */
 
 enum {
-	WRITE_SAME_16 = 0x93,
 	UNMAP = 0x08,
 	NDOB = 0x01,
 	PIECE = 256 * 1024, /* bytes written at a time, a multiple of every block size */
@@ -130,7 +129,7 @@ static int write_piece(struct scsi_cmd *cmd)
 static int write_zeroes(struct scsi_cmd *cmd)
 {
 	const struct store_traits *traits = &cmd->lu->store->traits;
-	bool discard = (cmd->cdb[1] & UNMAP) && traits->discard_zeroes;
+	bool discard = (cmd_options(cmd) & UNMAP) && traits->discard_zeroes;
 
 	return cmd_submit_range(cmd, discard ? STORE_DISCARD : STORE_WRITE_ZEROES, cmd->lba,
 				cmd->blocks, NULL);
@@ -160,14 +159,15 @@ int sbc_write_same(struct scsi_cmd *cmd)
 {
 	uint32_t size = cmd->lu->block_size;
 
-	if ((cmd->cdb[1] & UNMAP) && !cmd->lu->thin)
-		return sense_invalid_field(cmd, 1, 3);
+	if ((cmd_options(cmd) & UNMAP) && !cmd->lu->thin)
+		return sense_invalid_field(cmd, cmd_options_at(cmd), 3);
 	if (!sbc_range(cmd))
 		return SCSI_DONE;
 	/* WSNZ: no blocks does not mean all of them. */
 	if (cmd->blocks == 0 || cmd->blocks > WRITE_SAME_BLOCKS_MAX)
 		return sense_invalid_field(cmd, cmd->op->length_at, 7);
-	if (cmd->cdb[0] == WRITE_SAME_16 && (cmd->cdb[1] & NDOB))
+	/* Not in the CDB of 10 bytes: the gate would have refused it. */
+	if (cmd_options(cmd) & NDOB)
 		return write_zeroes(cmd);
 	cmd->transfer_length = size;
 	/* More would be a mistake as well: what should become of it? */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VERIFY and WRITE AND VERIFY (10), (12), (16): read the medium, and compare it
+ * VERIFY and WRITE AND VERIFY (10), (12), (16), (32): read the medium, and compare it
  * with data from the initiator where BYTCHK says so. SBC-4 sections 5.35 and 5.44.
  *
  * The data-out and the piece of the medium that it is compared with are taken
@@ -22,7 +22,7 @@ enum {
 
 static unsigned bytchk(const struct scsi_cmd *cmd)
 {
-	return cmd->cdb[1] >> 1 & 3;
+	return cmd_options(cmd) >> 1 & 3;
 }
 
 /* ---- the loop: cmd->lba and cmd->blocks are what is left ---------------------- */
@@ -125,7 +125,7 @@ int sbc_verify(struct scsi_cmd *cmd)
 	unsigned shift = cmd->lu->block_shift;
 
 	if (bytchk(cmd) == BYTCHK_RESERVED)
-		return sense_invalid_field(cmd, 1, 2);
+		return sense_invalid_field(cmd, cmd_options_at(cmd), 2);
 	if (!sbc_transfer_range(cmd) || cmd->blocks == 0)
 		return SCSI_DONE;
 	if (bytchk(cmd) == BYTCHK_ALL && !expect_data(cmd, (uint32_t)(cmd->blocks << shift)))
@@ -142,7 +142,7 @@ int sbc_write_and_verify(struct scsi_cmd *cmd)
 	unsigned shift = cmd->lu->block_shift;
 
 	if (bytchk(cmd) > BYTCHK_ALL)
-		return sense_invalid_field(cmd, 1, 2);
+		return sense_invalid_field(cmd, cmd_options_at(cmd), 2);
 	if (!sbc_transfer_range(cmd) || !expect_data(cmd, (uint32_t)(cmd->blocks << shift)))
 		return SCSI_DONE;
 	cmd->blocks = cmd->data_out_length >> shift;

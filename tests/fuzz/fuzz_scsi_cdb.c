@@ -278,7 +278,11 @@ static void start(struct bed *bed, const uint8_t *record)
 	cmd->cmd.port = &port;
 	cmd->cmd.lun = lun_of(record[1]);
 	memcpy(cmd->cmd.cdb, record + 8, 16);
-	cmd->cmd.cdb_length = record[5] & 0x80 ? record[5] & 0x1f : 16;
+	cmd->cmd.cdb[19] = record[6];
+	cmd->cmd.cdb[31] = record[7];
+	cmd->cmd.cdb_length = record[8] == 0x7f ? 32 : 16;
+	if (record[5] & 0x80)
+		cmd->cmd.cdb_length = record[5] & 0x1f;
 	cmd->cmd.reads = record[0] & READS;
 	cmd->cmd.writes = record[0] & WRITES;
 	cmd->cmd.private_data = record[0] & PRIVATE;

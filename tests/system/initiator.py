@@ -207,3 +207,30 @@ class Initiator:
             self.send(self.data_out_bhs(r2t.itt, r2t.ttt, sn, offset, offset + len(part) == end,
                                         lun), part)
             offset, sn = offset + len(part), sn + 1
+
+    def execute(self, cdb, data=b"", want=0, lun=0, piece=8192):
+        """Any command, with DATA to send or WANT bytes to get. Returns (status, sense, data).
+        What a CDB has beyond 16 bytes goes into an additional header segment."""
+        flags = 0xA0 if data else 0xC0 if want else 0x80
+        bhs = bytearray(self.command_bhs(cdb[:16], flags, len(data) or want, lun))
+        rest = cdb[16:]
+        if rest:
+            segment = pad(struct.pack(">HBB", len(rest) + 1, 1, 0) + rest)
+            bhs[4] = len(segment) // 4
+            bhs += segment
+        self.send(bhs)
+        came = bytearray(want)
+        while True:
+            pdu = self.recv()
+            if pdu.opcode == 0x25:
+                offset = pdu.word(40)
+                came[offset:offset + len(pdu.data)] = pdu.data
+                if pdu.flags & 1:
+                    return pdu.bhs[3], b"", bytes(came)
+            elif pdu.opcode == 0x21:
+                size = int.from_bytes(pdu.data[:2], "big")
+                return pdu.bhs[3], pdu.data[2:2 + size], bytes(came)
+            elif pdu.opcode == 0x31:
+                self.answer_r2t(pdu, data, piece, lun)
+            elif pdu.opcode != 0x20:
+                raise AssertionError(f"unexpected opcode {pdu.opcode:#x}")

@@ -38,7 +38,8 @@ static const uint16_t expected_commands[][3] = {
 	{ 0x12, 0, 6 },     { 0x1a, 0, 6 },  { 0x1b, 0, 6 },     { 0x25, 0, 10 },
 	{ 0x28, 0, 10 },    { 0x2a, 0, 10 }, { 0x2e, 0, 10 },    { 0x2f, 0, 10 },
 	{ 0x34, 0, 10 },    { 0x35, 0, 10 }, { 0x37, 0, 10 },    { 0x41, 0, 10 },
-	{ 0x4d, 0, 10 },    { 0x5a, 0, 10 }, { 0x88, 0, 16 },    { 0x89, 0, 16 },
+	{ 0x4d, 0, 10 },    { 0x5a, 0, 10 }, { 0x7f, 9, 32 },    { 0x7f, 10, 32 },
+	{ 0x7f, 11, 32 },   { 0x7f, 12, 32 }, { 0x7f, 13, 32 }, { 0x88, 0, 16 }, { 0x89, 0, 16 },
 	{ 0x8a, 0, 16 },    { 0x8b, 0, 16 }, { 0x8e, 0, 16 },    { 0x8f, 0, 16 },
 	{ 0x90, 0, 16 },    { 0x91, 0, 16 }, { 0x93, 0, 16 },    { 0x9e, 0x10, 16 },
 	{ 0x9e, 0x12, 16 }, { 0xa0, 0, 12 }, { 0xa3, 0x0c, 12 }, { 0xa3, 0x0d, 12 },
@@ -150,12 +151,19 @@ static void test_spc_report_opcodes__usage_data_is_the_truth(void **state)
 		usage = cmd.in + 4;
 		assert_int_equal(usage[0], opcode);
 		for (unsigned bit = 8; bit < length * 8; bit++) {
-			uint8_t cdb[16] = { opcode, (uint8_t)action };
+			uint8_t cdb[32] = { opcode, (uint8_t)action };
 
+			if (opcode == 0x7f) {
+				cdb[1] = 0;
+				cdb[7] = 0x18;
+				cdb[9] = (uint8_t)action;
+			}
 			if (usage[bit / 8] & 1 << bit % 8)
 				continue;
 			/* That would be another service action. */
-			if (action != 0 && bit / 8 == 1 && bit % 8 < 5)
+			if (opcode != 0x7f && action != 0 && bit / 8 == 1 && bit % 8 < 5)
+				continue;
+			if (opcode == 0x7f && (bit / 8 == 8 || bit / 8 == 9))
 				continue;
 			cdb[bit / 8] |= 1 << bit % 8;
 			bed_cdb(bed, &probe, cdb, length);
