@@ -335,6 +335,7 @@ void scsi_cmd_abort(struct scsi_cmd *cmd)
 		/* May complete CMD before it returns. */
 		store_cancel(&cmd->io);
 		break;
+	case SCSI_PHASE_KEEP:
 	case SCSI_PHASE_RUNNING:
 	case SCSI_PHASE_DATA_OUT:
 		cmd->aborted = true;

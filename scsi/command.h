@@ -32,6 +32,7 @@ enum scsi_phase {
 	SCSI_PHASE_FENCED, /* another command has the range to itself */
 	SCSI_PHASE_LOCK, /* it wants a range to itself */
 	SCSI_PHASE_STORE, /* the store works on it */
+	SCSI_PHASE_KEEP, /* what it changed is on its way to the keeper */
 	SCSI_PHASE_COMPLETE, /* the port's, which sends the answer */
 };
 
@@ -104,6 +105,15 @@ const struct scsi_op *scsi_op_row(uint8_t opcode);
 const struct scsi_op *scsi_op_action(const struct scsi_op *row, uint16_t action);
 /* Whether LU (NULL: none) knows the command OP. */
 bool scsi_op_is_known(const struct scsi_op *op, const struct scsi_lu *lu);
+
+/*
+ * Has LENGTH bytes of DATA (0: nothing any more) kept as WHAT, a word, of the logical unit and
+ * continues with NEXT when they are safe, or where cmd->kept says why they are not: -EOPNOTSUPP
+ * without a keeper. DATA is copied. May be called with lu->control held, so that what is kept
+ * last is what was changed last. In keep.c.
+ */
+int cmd_keep(struct scsi_cmd *cmd, const char *what, const void *data, size_t length,
+	     int (*next)(struct scsi_cmd *cmd));
 
 /* --- driving; command.c --- */
 

@@ -235,6 +235,7 @@ static void free_lu(struct scsi_lu *lu)
 {
 	range_destroy(lu);
 	free(lu->counters_memory);
+	pthread_mutex_destroy(&lu->control);
 	free(lu);
 }
 
@@ -251,7 +252,9 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 		return -ENOMEM;
 	}
 	range_home_init(lu);
+	pthread_mutex_init(&lu->control, NULL);
 	lu->store = config->store;
+	lu->keeper = config->keeper;
 	lu->read_only = config->read_only || config->store->traits.read_only;
 	lu->removable = config->removable;
 	lu->rotation_rate = config->rotation_rate;

@@ -10,6 +10,7 @@
 #ifndef PINION_SCSI_LU_H
 #define PINION_SCSI_LU_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -110,6 +111,12 @@ struct scsi_lu {
 	struct lu_counters *counters; /* by reactor */
 	void *counters_memory;
 	struct range_lane *lanes[SCSI_REACTORS_MAX]; /* by reactor, which alone makes it */
+	struct keeper *keeper; /* or NULL */
+	/*
+	 * Of state that changes rarely, by a command: reservations, mode pages, names. Never
+	 * taken on the data path, never held over anything that blocks or that runs a command.
+	 */
+	pthread_mutex_t control;
 	/* rarely written */
 	struct attention_source attentions;
 	struct range_home home;
@@ -169,6 +176,12 @@ static inline struct lu_counters *lu_counters(const struct scsi_cmd *cmd)
 {
 	return &cmd->lu->counters[cmd->nexus->slot];
 }
+
+/*
+ * Reads what was kept of LU as WHAT (a word) into DATA, while LU is being made. Its bytes;
+ * -ENOENT where there is none or no keeper; another negative errno (the log tells).
+ */
+ssize_t lu_load(const struct scsi_lu *lu, const char *what, void *data, size_t size);
 
 /* Adds the statistics of all reactors to those in INFO. Any thread. */
 void lu_sum_counters(const struct scsi_lu *lu, struct scsi_lu_info *info);

@@ -21,6 +21,7 @@
 #include "base/list.h"
 #include "sys/arena.h"
 #include "sys/reactor.h"
+#include "scsi/keeper.h"
 #include "store/store.h"
 
 #define SCSI_CDB_MAX 32
@@ -107,6 +108,7 @@ struct scsi_cmd {
 	const struct scsi_op *op;	/* row of the command table */
 	uint8_t phase;
 	uint8_t flags;
+	int kept;			/* 0 or the negative errno of the last cmd_keep */
 	uint64_t lba;
 	uint64_t blocks;
 	uint64_t started_ns;
@@ -137,6 +139,7 @@ struct scsi_lu_config {
 	uint8_t naa_length;		/* 8 or 16; 0: made from store identity or SEED */
 	const char *seed;		/* names this LU for ever: target name and LUN; used when the store has no identity */
 	uint32_t maximum_transfer;	/* bytes, 0: default */
+	struct keeper *keeper;		/* of state that survives a restart, NULL: none; outlives the LU */
 };
 
 /* 0, or a negative errno with a line for the administrator in ERROR. */

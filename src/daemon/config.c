@@ -515,6 +515,10 @@ static int read_group(struct reader *reader, const config_setting_t *group,
 		config->performance_place.line = line_of(group, "cores");
 	if (strcmp(row->name, "control") == 0)
 		config->control.is_default = config_setting_get_member(group, "socket") == NULL;
+	if (strcmp(row->name, "state") == 0) {
+		config->state_place.line = line_of(group, "directory");
+		config->state.is_default = config_setting_get_member(group, "directory") == NULL;
+	}
 	return read_members(reader, group, row->table, (char *)config + row->offset, NULL,
 			    row->name);
 }
@@ -669,7 +673,8 @@ static int split_listen(const char *listen, struct config_portal *portal, char *
 int config_load_ram(const char *size, const char *listen, const char *control,
 		    struct config **out, char *error, size_t error_size)
 {
-	static const char format[] = "targets = ( { name = \"iqn.2026-11.io.pinion:ram\"; luns = ( "
+	static const char format[] = "state = { directory = \"\"; }; "
+				     "targets = ( { name = \"iqn.2026-11.io.pinion:ram\"; luns = ( "
 				     "{ lun = 0; store = \"ram\"; size = %" PRIu64 "; } ); } );";
 	struct config_portal portal = { .address = NULL };
 	struct config *config;

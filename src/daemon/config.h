@@ -21,6 +21,7 @@
 
 #define CONFIG_PATH_DEFAULT "/etc/pinion/pinion.conf"
 #define CONFIG_PORT_DEFAULT 3260
+#define STATE_DIRECTORY_DEFAULT "/var/lib/pinion"
 
 /* Where something stands in the file, for messages that come later. */
 struct config_place {
@@ -39,6 +40,11 @@ struct config_performance {
 
 struct config_control {
 	char *socket; /* "": none */
+	bool is_default;
+};
+
+struct config_state {
+	char *directory; /* "": nothing is kept */
 	bool is_default;
 };
 
@@ -93,6 +99,8 @@ struct config {
 	struct config_performance performance;
 	enum log_level log_level;
 	struct config_control control;
+	struct config_place state_place;
+	struct config_state state;
 	struct config_place iscsi_place;
 	struct iscsi_node_config iscsi; /* without the reactors */
 	unsigned shutdown_grace_s;

@@ -334,6 +334,7 @@ void config_free(struct config *config)
 	free(config->portals);
 	free(config->performance.cores);
 	free(config->control.socket);
+	free(config->state.directory);
 	free(config->source);
 	free(config);
 }

@@ -45,6 +45,12 @@ static const struct setting control_settings[] = {
 	{ .name = NULL },
 };
 
+static const struct setting state_settings[] = {
+	{ "directory", SETTING_STRING, SETTING_FIELD(config_state, directory), 0, 3000,
+	  .help = "where reservations and the like survive a restart; \"\": they do not" },
+	{ .name = NULL },
+};
+
 /* A segment's length on the wire is 24 bits (RFC 7143 section 11.2.1.6). */
 #define WIRE_MAX 16777215
 
@@ -97,6 +103,7 @@ const struct config_group config_groups[] = {
 	  "cores, memory and waiting" },
 	{ "log", log_settings, offsetof(struct config, log_level), "the log" },
 	{ "control", control_settings, offsetof(struct config, control), "pinionctl's socket" },
+	{ "state", state_settings, offsetof(struct config, state), "what survives a restart" },
 	{ "iscsi", iscsi_settings, offsetof(struct config, iscsi), "what holds for all sessions" },
 	{ "shutdown", shutdown_settings, offsetof(struct config, shutdown_grace_s),
 	  "how the daemon stops" },
@@ -172,9 +179,14 @@ int config_set_defaults(struct config *config)
 	config->log_level = LOG_LEVEL_INFO;
 	config->control.socket = strdup(CONTROL_SOCKET_DEFAULT);
 	config->control.is_default = true;
+	config->state.directory = strdup(STATE_DIRECTORY_DEFAULT);
+	config->state.is_default = true;
 	config->shutdown_grace_s = 5;
 	iscsi_node_config_init(&config->iscsi);
-	return config->performance.cores != NULL && config->control.socket != NULL ? 0 : -ENOMEM;
+	return config->performance.cores != NULL && config->control.socket != NULL &&
+			       config->state.directory != NULL
+		       ? 0
+		       : -ENOMEM;
 }
 
 /* --- the list for people --------------------------------------------------------- */

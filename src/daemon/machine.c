@@ -10,6 +10,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "daemon/keeper.h"
 #include "daemon/sizing.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -183,6 +184,29 @@ void machine_note_fallbacks(struct machine *machine, const struct config *config
 	note_memory(machine, &config->performance);
 }
 
+/* Without a place that was named nothing is kept: the disks are worth more than that. */
+static int open_keeper(struct machine *machine, const struct config *config, char *error,
+		       size_t error_size)
+{
+	const struct config_state *state = &config->state;
+	char why[256];
+	int rc;
+
+	if (state->directory[0] == '\0')
+		return 0;
+	rc = keeper_create(state->directory, &machine->keeper, why, sizeof(why));
+	if (rc == 0)
+		return 0;
+	if (!state->is_default) {
+		snprintf(error, error_size, "%s:%u: %s", config->source, config->state_place.line,
+			 why);
+		return rc;
+	}
+	notes_add(machine->notes, "%s: reservations do not survive a restart (state.directory)",
+		  why);
+	return 0;
+}
+
 int machine_create(const struct config *config, struct notes *notes, struct machine **out,
 		   char *error, size_t error_size)
 {
@@ -202,6 +226,8 @@ int machine_create(const struct config *config, struct notes *notes, struct mach
 	if (rc != 0)
 		goto destroy;
 	rc = create_reactors(machine, config, error, error_size);
+	if (rc == 0)
+		rc = open_keeper(machine, config, error, error_size);
 	if (rc != 0)
 		goto destroy;
 	*out = machine;
@@ -294,6 +320,7 @@ void machine_destroy(struct machine *machine)
 		reactor_destroy(machine->reactors[--machine->reactor_count]);
 	free(machine->reactors);
 	memory_destroy(machine->memory);
+	keeper_destroy(machine->keeper);
 	free(machine);
 }
 

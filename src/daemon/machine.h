@@ -10,6 +10,7 @@
 
 #include "daemon/config.h"
 #include "daemon/notes.h"
+#include "scsi/keeper.h"
 #include "sys/topology.h"
 
 struct machine {
@@ -18,6 +19,7 @@ struct machine {
 	struct reactor **reactors;
 	unsigned reactor_count;
 	struct iser *iser; /* NULL: not asked for, or not to be had */
+	struct keeper *keeper; /* NULL: nothing is kept */
 	struct notes *notes;
 };
 

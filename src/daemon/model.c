@@ -104,6 +104,7 @@ static int create_lu(struct builder *builder, const struct config_target *target
 		.revision = lun->revision,
 		.serial = lun->serial,
 		.naa_length = lun->naa_length,
+		.keeper = builder->machine->keeper,
 	};
 	char seed[NAME_LEN_MAX + 16];
 	char why[256] = "";

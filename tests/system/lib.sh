@@ -71,6 +71,7 @@ daemon_start() { # LUN-GROUP...
 	cat >"$work/pinion.conf" <<END
 performance: { engine = "${engine:-auto}"; ${performance:-} };
 control: { socket = "$work/control.sock"; };
+state: { directory = "$work/state"; };
 portals = ( { address = "127.0.0.1"; port = $port; } ${more_portals:-} );
 ${settings:-}
 targets = ( { name = "$target"; luns = ( $luns ); } );

@@ -142,6 +142,101 @@ void bed_store_finish(struct bed *bed, int err)
 	io->done(io, err != 0 ? err : execute(store, io));
 }
 
+/* ---- the keeper -------------------------------------------------------------------- */
+
+static struct bed_keeper *of_keeper(struct keeper *keeper)
+{
+	return container_of(keeper, struct bed_keeper, keeper);
+}
+
+/* The blob NAME, or where it can be. */
+static struct bed_blob *find_blob(struct bed_keeper *keeper, const char *name)
+{
+	for (unsigned i = 0; i < BED_BLOBS_MAX; i++) {
+		struct bed_blob *blob = &keeper->blobs[i];
+
+		if (blob->name[0] == '\0' || strcmp(blob->name, name) == 0)
+			return blob;
+	}
+	fail_msg("too many blobs");
+	return NULL;
+}
+
+static ssize_t bed_keeper_load(struct keeper *base, const char *name, void *data, size_t size)
+{
+	struct bed_blob *blob = find_blob(of_keeper(base), name);
+
+	if (blob->length == 0)
+		return -ENOENT;
+	assert_true(blob->length <= size);
+	memcpy(data, blob->data, blob->length);
+	return (ssize_t)blob->length;
+}
+
+static void bed_keeper_deliver(struct message *message)
+{
+	struct keeper_save *save = container_of(message, struct keeper_save, message);
+
+	save->done(save);
+}
+
+static void carry_out(struct bed_keeper *keeper, struct keeper_save *save)
+{
+	struct bed_blob *blob = find_blob(keeper, save->name);
+
+	save->err = keeper->fail;
+	if (save->err == 0) {
+		strcpy(blob->name, save->name);
+		free(blob->data);
+		blob->data = malloc(save->length + 1);
+		blob->length = save->length;
+		if (save->length != 0)
+			memcpy(blob->data, save->data, save->length);
+	}
+	save->message.deliver = bed_keeper_deliver;
+	reactor_send(save->reactor, &save->message);
+}
+
+static void bed_keeper_save(struct keeper *base, struct keeper_save *save)
+{
+	struct bed_keeper *keeper = of_keeper(base);
+
+	assert_true(strlen(save->name) <= KEEPER_NAME_MAX);
+	assert_true(save->length <= KEEPER_BLOB_MAX);
+	keeper->saves++;
+	list_node_init(&save->link);
+	if (keeper->hold)
+		list_push_back(&keeper->held, &save->link);
+	else
+		carry_out(keeper, save);
+}
+
+static const struct keeper_ops bed_keeper_ops = {
+	.load = bed_keeper_load,
+	.save = bed_keeper_save,
+};
+
+void bed_keeper_finish(struct bed *bed)
+{
+	struct list_node *node = list_pop_front(&bed->keeper.held);
+
+	assert_non_null(node);
+	carry_out(&bed->keeper, container_of(node, struct keeper_save, link));
+}
+
+struct bed_blob *bed_blob(struct bed *bed, const char *what)
+{
+	for (unsigned i = 0; i < BED_BLOBS_MAX; i++) {
+		struct bed_blob *blob = &bed->keeper.blobs[i];
+		size_t length = strlen(blob->name);
+
+		if (blob->length != 0 && length > strlen(what) &&
+		    strcmp(blob->name + length - strlen(what), what) == 0)
+			return blob;
+	}
+	return NULL;
+}
+
 /* ---- the port --------------------------------------------------------------------- */
 
 static struct bed_cmd *of_cmd(struct scsi_cmd *cmd)
@@ -229,6 +324,33 @@ static struct store *open_store(struct bed *bed, const struct bed_config *config
 	return out;
 }
 
+static void make_lu(struct bed *bed)
+{
+	const struct bed_config *config = &bed->config;
+	struct scsi_lu_config lu = config->lu;
+	char error[200] = "";
+
+	lu.store = config->kind != NULL ? open_store(bed, config) : &bed->store.store;
+	bed->is_real = config->kind != NULL;
+	lu.block_size = config->block_size != 0 ? config->block_size : 512;
+	if (config->keeps)
+		lu.keeper = &bed->keeper.keeper;
+	if (lu.seed == NULL)
+		lu.seed = "bed";
+	if (scsi_lu_create(&lu, &bed->lu, error, sizeof(error)) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(scsi_target_create("iqn.2026-11.io.pinion:bed", &bed->target), 0);
+	assert_int_equal(scsi_target_add(bed->target, config->no_lun_0 ? 1 : 0, bed->lu), 0);
+	bed->nexus = bed_nexus(bed, "iqn.2026-11.test:initiator,i,0x400000000001");
+}
+
+void bed_restart(struct bed *bed)
+{
+	scsi_nexus_destroy(bed->nexus);
+	scsi_target_destroy(bed->target);
+	make_lu(bed);
+}
+
 void bed_setup(struct bed *bed, const struct bed_config *config)
 {
 	struct memory_config memory = { MEMORY_OFF, MEMORY_OFF };
@@ -237,25 +359,17 @@ void bed_setup(struct bed *bed, const struct bed_config *config)
 		.engine = ENGINE_EPOLL,
 		.arena_bytes = config->arena_bytes != 0 ? config->arena_bytes : 16 << 20,
 	};
-	struct scsi_lu_config lu = config->lu;
-	char error[200] = "";
 
 	memset(bed, 0, sizeof(*bed));
+	bed->config = *config;
+	bed->keeper.keeper.ops = &bed_keeper_ops;
+	list_init(&bed->keeper.held);
 	assert_int_equal(memory_create(&memory, &bed->memory), 0);
 	reactor.memory = bed->memory;
 	assert_int_equal(reactor_create(&reactor, &bed->reactor), 0);
 	bed->arena = reactor_arena(bed->reactor);
 	make_store(bed, config);
-	lu.store = config->kind != NULL ? open_store(bed, config) : &bed->store.store;
-	bed->is_real = config->kind != NULL;
-	lu.block_size = config->block_size != 0 ? config->block_size : 512;
-	if (lu.seed == NULL)
-		lu.seed = "bed";
-	if (scsi_lu_create(&lu, &bed->lu, error, sizeof(error)) != 0)
-		fail_msg("%s", error);
-	assert_int_equal(scsi_target_create("iqn.2026-11.io.pinion:bed", &bed->target), 0);
-	assert_int_equal(scsi_target_add(bed->target, config->no_lun_0 ? 1 : 0, bed->lu), 0);
-	bed->nexus = bed_nexus(bed, "iqn.2026-11.test:initiator,i,0x400000000001");
+	make_lu(bed);
 }
 
 void bed_teardown(struct bed *bed)
@@ -269,6 +383,9 @@ void bed_teardown(struct bed *bed)
 	arena_get_info(bed->arena, &info);
 	assert_int_equal(info.free, info.bytes);
 	assert_int_equal(info.waiters, 0);
+	assert_true(list_is_empty(&bed->keeper.held));
+	for (unsigned i = 0; i < BED_BLOBS_MAX; i++)
+		free(bed->keeper.blobs[i].data);
 	memory_region_destroy(bed->memory, bed->store.region);
 	reactor_destroy(bed->reactor);
 	memory_destroy(bed->memory);

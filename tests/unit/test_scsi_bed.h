@@ -37,6 +37,24 @@ struct bed_store {
 	bool closed; /* not freed with the LU: the bed does that */
 };
 
+#define BED_BLOBS_MAX 16
+
+/* A keeper in memory, with knobs. It outlives restarts of the logical unit: bed_restart. */
+struct bed_keeper {
+	struct keeper keeper;
+	/* knobs */
+	bool hold; /* saves wait for bed_keeper_finish */
+	int fail; /* negative errno for every save */
+	/* what was seen */
+	unsigned saves;
+	struct list held;
+	struct bed_blob {
+		char name[KEEPER_NAME_MAX + 1];
+		uint8_t *data;
+		size_t length; /* 0: there is none */
+	} blobs[BED_BLOBS_MAX];
+};
+
 struct bed_config {
 	uint64_t size; /* of the store, 0: 16 MiB */
 	uint32_t block_size; /* 0: 512 */
@@ -48,6 +66,7 @@ struct bed_config {
 	/* A real store of this kind instead, opened with one setting beside its size. */
 	const char *kind;
 	struct store_argument setting;
+	bool keeps; /* there is a keeper */
 	struct scsi_lu_config lu;
 };
 
@@ -56,6 +75,8 @@ struct bed {
 	struct reactor *reactor;
 	struct arena *arena;
 	struct bed_store store;
+	struct bed_keeper keeper;
+	struct bed_config config;
 	bool is_real; /* the logical unit has another store */
 	struct scsi_lu *lu;
 	struct scsi_target *target;
@@ -80,6 +101,15 @@ struct bed_cmd {
 /* Makes all of it; the logical unit is LUN 0, or LUN 1 with no_lun_0. */
 void bed_setup(struct bed *bed, const struct bed_config *config);
 void bed_teardown(struct bed *bed);
+/*
+ * As after a crash: the logical unit and its target are made anew, with what the keeper has.
+ * No nexus but the bed's own may be there; it is made anew too.
+ */
+void bed_restart(struct bed *bed);
+/* Carries the oldest held save out. */
+void bed_keeper_finish(struct bed *bed);
+/* What is kept under a name that ends with WHAT, NULL for nothing. */
+struct bed_blob *bed_blob(struct bed *bed, const char *what);
 /* Takes the unit attention of the new nexus away. */
 void bed_clear_attention(struct bed *bed);
 struct scsi_nexus *bed_nexus(struct bed *bed, const char *initiator_port);
