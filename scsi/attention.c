@@ -2,11 +2,11 @@
 /* Unit attention conditions; see attention.h. */
 #include "scsi/attention.h"
 
-#include <string.h>
+#include <assert.h>
 
 /*
  * Whoever hears of the reset of a higher level need not hear of the lower ones
- * (SAM-5 table 57); all other conditions are reported one after the other.
+ * (SAM-5 section 5.14); all other conditions are reported one after the other.
  */
 static const struct {
 	uint16_t code;
@@ -16,50 +16,131 @@ static const struct {
 	[ATTENTION_TARGET_RESET] = { 0x2902, true }, /* SCSI BUS RESET OCCURRED */
 	[ATTENTION_LU_RESET] = { 0x2903, true }, /* BUS DEVICE RESET FUNCTION OCCURRED */
 	[ATTENTION_NEXUS_LOSS] = { 0x2907, true }, /* I_T NEXUS LOSS OCCURRED */
+	[ATTENTION_COMMANDS_CLEARED] = { 0x2f00, false }, /* ... BY ANOTHER INITIATOR */
+	[ATTENTION_MEDIUM_CHANGED] = { 0x2800, false }, /* NOT READY TO READY CHANGE, ... */
+	[ATTENTION_RESERVATIONS_PREEMPTED] = { 0x2a03, false }, /* RESERVATIONS PREEMPTED */
+	[ATTENTION_RESERVATIONS_RELEASED] = { 0x2a04, false }, /* RESERVATIONS RELEASED */
+	[ATTENTION_REGISTRATIONS_PREEMPTED] = { 0x2a05, false }, /* REGISTRATIONS PREEMPTED */
+	[ATTENTION_ACCESS_STATE_CHANGED] = { 0x2a06, false }, /* ASYMMETRIC ACCESS STATE CHANGED */
+	[ATTENTION_LUNS_CHANGED] = { 0x3f0e, false }, /* REPORTED LUNS DATA HAS CHANGED */
+	[ATTENTION_INQUIRY_CHANGED] = { 0x3f03, false }, /* INQUIRY DATA HAS CHANGED */
+	[ATTENTION_IDENTIFIER_CHANGED] = { 0x3f05, false }, /* DEVICE IDENTIFIER CHANGED */
+	[ATTENTION_CAPACITY_CHANGED] = { 0x2a09, false }, /* CAPACITY DATA HAS CHANGED */
+	[ATTENTION_MODE_CHANGED] = { 0x2a01, false }, /* MODE PARAMETERS CHANGED */
+	[ATTENTION_LOG_CHANGED] = { 0x2a02, false }, /* LOG PARAMETERS CHANGED */
+	[ATTENTION_TIMESTAMP_CHANGED] = { 0x2a10, false }, /* TIMESTAMP CHANGED */
+	[ATTENTION_THIN_THRESHOLD] = { 0x3807,
+				       false }, /* THIN PROVISIONING SOFT THRESHOLD REACHED */
 };
 
-void attention_init(struct attention_state *state, struct attention_source *source,
-		    enum attention first)
+_Static_assert(ATTENTION_COUNT <= 32, "a bit for each in a word");
+
+void attention_source_init(struct attention_source *source)
 {
-	memset(state, 0, sizeof(*state));
-	attention_collect(state, source);
-	state->pending = first == ATTENTION_NONE ? 0 : 1u << first;
+	pthread_mutex_init(&source->lock, NULL);
+	list_init(&source->states);
+}
+
+void attention_source_destroy(struct attention_source *source)
+{
+	assert(list_is_empty(&source->states));
+	pthread_mutex_destroy(&source->lock);
+}
+
+void attention_join(struct attention_source *source, struct attention_state *state,
+		    const struct scsi_nexus *nexus, enum attention first)
+{
+	state->nexus = nexus;
+	atomic_init(&state->pending, first == ATTENTION_NONE ? 0 : UINT32_C(1) << first);
+	list_node_init(&state->link);
+	pthread_mutex_lock(&source->lock);
+	list_push_back(&source->states, &state->link);
+	pthread_mutex_unlock(&source->lock);
+}
+
+void attention_leave(struct attention_source *source, struct attention_state *state)
+{
+	pthread_mutex_lock(&source->lock);
+	list_remove(&state->link);
+	pthread_mutex_unlock(&source->lock);
+}
+
+/* ---- raising ------------------------------------------------------------------ */
+
+void attention_raise_if(struct attention_source *source, enum attention attention,
+			attention_choose_fn choose, const void *context)
+{
+	struct list_node *node;
+
+	pthread_mutex_lock(&source->lock);
+	LIST_FOR_EACH(node, &source->states)
+	{
+		struct attention_state *state = container_of(node, struct attention_state, link);
+
+		/* Release: who sees the condition finds its cause. */
+		if (choose(context, state->nexus))
+			atomic_fetch_or_explicit(&state->pending, UINT32_C(1) << attention,
+						 memory_order_release);
+	}
+	pthread_mutex_unlock(&source->lock);
+}
+
+static bool choose_others(const void *context, const struct scsi_nexus *nexus)
+{
+	return nexus != context;
+}
+
+static bool choose_one(const void *context, const struct scsi_nexus *nexus)
+{
+	return nexus == context;
 }
 
 void attention_raise(struct attention_source *source, enum attention attention)
 {
-	atomic_fetch_add_explicit(&source->count[attention], 1, memory_order_relaxed);
-	/* After the count, so that whoever sees the change finds its cause. */
-	atomic_fetch_add_explicit(&source->changes, 1, memory_order_release);
+	attention_raise_if(source, attention, choose_others, NULL);
 }
 
-void attention_collect(struct attention_state *state, struct attention_source *source)
+void attention_raise_others(struct attention_source *source, enum attention attention,
+			    const struct scsi_nexus *except)
 {
-	state->changes_seen = atomic_load_explicit(&source->changes, memory_order_acquire);
-	for (unsigned i = 0; i < ATTENTION_COUNT; i++) {
-		uint32_t count = atomic_load_explicit(&source->count[i], memory_order_relaxed);
-
-		if (count != state->count_seen[i])
-			state->pending |= 1u << i;
-		state->count_seen[i] = count;
-	}
+	attention_raise_if(source, attention, choose_others, except);
 }
 
-enum attention attention_take(struct attention_state *state, struct attention_source *source)
+void attention_raise_one(struct attention_source *source, enum attention attention,
+			 const struct scsi_nexus *nexus)
 {
-	enum attention taken;
+	attention_raise_if(source, attention, choose_one, nexus);
+}
 
-	if (!attention_is_pending(state, source))
+/* ---- reporting ---------------------------------------------------------------- */
+
+enum attention attention_peek(const struct attention_state *state)
+{
+	uint32_t pending = atomic_load_explicit(&state->pending, memory_order_acquire);
+
+	return pending == 0 ? ATTENTION_NONE : (enum attention)__builtin_ctz(pending);
+}
+
+enum attention attention_take(struct attention_state *state)
+{
+	enum attention taken = attention_peek(state);
+	uint32_t covered;
+
+	if (taken == ATTENTION_NONE)
 		return ATTENTION_NONE;
-	taken = (enum attention)__builtin_ctz(state->pending);
-	state->pending &= ~(1u << taken);
-	if (!attentions[taken].is_reset)
-		return taken;
-	for (unsigned i = 0; i < ATTENTION_COUNT; i++) {
+	covered = UINT32_C(1) << taken;
+	for (unsigned i = taken; i < ATTENTION_COUNT && attentions[taken].is_reset; i++) {
 		if (attentions[i].is_reset)
-			state->pending &= ~(1u << i);
+			covered |= UINT32_C(1) << i;
 	}
+	atomic_fetch_and_explicit(&state->pending, ~covered, memory_order_relaxed);
 	return taken;
+}
+
+void attention_drop(struct attention_state *state, enum attention attention)
+{
+	atomic_fetch_and_explicit(&state->pending, ~(UINT32_C(1) << attention),
+				  memory_order_relaxed);
 }
 
 uint16_t attention_code(enum attention attention)

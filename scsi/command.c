@@ -229,7 +229,7 @@ static bool find_op(struct scsi_cmd *cmd, const struct scsi_op *row)
 
 static int report_attention(struct scsi_cmd *cmd, struct nexus_lu *state)
 {
-	enum attention taken = attention_take(&state->attentions, &cmd->lu->attentions);
+	enum attention taken = nexus_take_attention(cmd->nexus, state);
 
 	return sense_unit_attention(cmd, attention_code(taken));
 }
@@ -252,7 +252,7 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 	if (UNLIKELY(!check_usage(cmd)))
 		return SCSI_DONE;
 	if (LIKELY(cmd->lu != NULL)) {
-		if (attention_is_pending(&state->attentions, &cmd->lu->attentions) &&
+		if (UNLIKELY(attention_is_pending(&state->attentions)) &&
 		    !(op->flags & OP_IGNORES_UA))
 			return report_attention(cmd, state);
 		if ((op->flags & OP_MODIFIES) && (cmd->lu->read_only || state->read_only))

@@ -234,6 +234,7 @@ static int create_counters(struct scsi_lu *lu)
 static void free_lu(struct scsi_lu *lu)
 {
 	range_destroy(lu);
+	attention_source_destroy(&lu->attentions);
 	free(lu->counters_memory);
 	pthread_mutex_destroy(&lu->control);
 	free(lu);
@@ -253,6 +254,7 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 	}
 	range_home_init(lu);
 	pthread_mutex_init(&lu->control, NULL);
+	attention_source_init(&lu->attentions);
 	lu->store = config->store;
 	lu->keeper = config->keeper;
 	lu->read_only = config->read_only || config->store->traits.read_only;

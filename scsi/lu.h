@@ -172,6 +172,15 @@ static inline struct nexus_lu *nexus_lu(struct scsi_nexus *nexus, int number)
 /* Whether the initiator of CMD, which has a logical unit, may not write to it. */
 bool cmd_is_read_only(const struct scsi_cmd *cmd);
 
+/*
+ * Takes the unit attention condition to be reported now at the logical unit
+ * that STATE is of. What is said of the target's list of logical units is said
+ * once, not by each of them.
+ */
+enum attention nexus_take_attention(struct scsi_nexus *nexus, struct nexus_lu *state);
+/* The initiator has read that list. */
+void nexus_luns_reported(struct scsi_nexus *nexus);
+
 static inline struct lu_counters *lu_counters(const struct scsi_cmd *cmd)
 {
 	return &cmd->lu->counters[cmd->nexus->slot];

@@ -25,7 +25,7 @@ static void pending_sense(struct scsi_cmd *cmd, struct sense *sense)
 		return;
 	}
 	state = &cmd->nexus->lu[lun_decode(cmd->lun)];
-	attention = attention_take(&state->attentions, &cmd->lu->attentions);
+	attention = nexus_take_attention(cmd->nexus, state);
 	if (attention == ATTENTION_NONE)
 		return;
 	sense->key = SENSE_KEY_UNIT_ATTENTION;
@@ -85,5 +85,6 @@ int spc_report_luns(struct scsi_cmd *cmd, struct cursor *out)
 		length += 8;
 	}
 	put_be32(out->begin, length);
+	nexus_luns_reported(cmd->nexus);
 	return SCSI_DONE;
 }

@@ -232,7 +232,7 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		list_init(&nexus->lu[i].commands);
 		if (nexus->lu[i].lu != NULL)
-			attention_init(&nexus->lu[i].attentions, &nexus->lu[i].lu->attentions,
+			attention_join(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions, nexus,
 				       first);
 	}
 	*out = nexus;
@@ -247,9 +247,27 @@ bool cmd_is_read_only(const struct scsi_cmd *cmd)
 void scsi_nexus_destroy(struct scsi_nexus *nexus)
 {
 	assert(list_is_empty(&nexus->stray));
-	for (unsigned i = 0; i < nexus->lun_count; i++)
+	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		assert(list_is_empty(&nexus->lu[i].commands));
+		if (nexus->lu[i].lu != NULL)
+			attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
+	}
 	free_nexus(nexus);
+}
+
+enum attention nexus_take_attention(struct scsi_nexus *nexus, struct nexus_lu *state)
+{
+	enum attention taken = attention_take(&state->attentions);
+
+	if (taken == ATTENTION_LUNS_CHANGED)
+		nexus_luns_reported(nexus);
+	return taken;
+}
+
+void nexus_luns_reported(struct scsi_nexus *nexus)
+{
+	for (unsigned i = 0; i < nexus->lun_count; i++)
+		attention_drop(&nexus->lu[i].attentions, ATTENTION_LUNS_CHANGED);
 }
 
 /* ---- task management ------------------------------------------------------------- */
