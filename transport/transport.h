@@ -71,10 +71,14 @@ struct transport_keys {
  * The numbers that a mover must put in PDUs that it makes itself (Data-In
  * without status, R2T). Kept up to date by iSCSI, read when a PDU is made.
  */
-struct transport_numbers {
-	uint32_t stat_sn;		/* the next StatSN */
+struct transport_window {
 	uint32_t exp_cmd_sn;
 	uint32_t max_cmd_sn;
+};
+
+struct transport_numbers {
+	uint32_t stat_sn;			/* the next StatSN: the connection's */
+	const struct transport_window *window;	/* one for all connections of a session */
 };
 
 /* --- Send_Control: one PDU that iSCSI has made --- */

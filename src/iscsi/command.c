@@ -92,7 +92,7 @@ static void fill(struct iscsi_task *task, const struct transport_rx *rx, uint8_t
 	cmd->attribute = flags & ISCSI_SCSI_COMMAND_ATTR_MASK;
 	cmd->reads = (flags & ISCSI_SCSI_COMMAND_READ) != 0;
 	cmd->writes = (flags & ISCSI_SCSI_COMMAND_WRITE) != 0;
-	cmd->private_data = session->private_data;
+	cmd->private_data = task->conn->private_data;
 	cmd->data_out_available = cmd->writes ? expected : 0;
 	cmd->data_in_wanted = cmd->reads ? expected : 0;
 	cmd->unsolicited = flags & ISCSI_FLAG_FINAL ? rx->data_length :
@@ -144,6 +144,7 @@ static struct iscsi_task *take(struct iscsi_conn *conn, struct transport_rx *rx)
 	task->flags = TASK_IN_USE | (flags & ISCSI_FLAG_FINAL ? 0 : TASK_UNSOLICITED) |
 		      (bhs_is_immediate(bhs) ? TASK_IMMEDIATE : 0);
 	task->serial = session->serial++;
+	task->conn = conn;
 	fill(task, rx, flags, expected);
 	if (UNLIKELY(rx->ahs_length != 0)) {
 		if (read_ahs(task, rx) != 0) {
@@ -156,6 +157,7 @@ static struct iscsi_task *take(struct iscsi_conn *conn, struct transport_rx *rx)
 	}
 	if (UNLIKELY(task->cmd.reads && task->cmd.writes))
 		task->cmd.data_in_wanted = task->bidi_expected;
+	conn->tasks++;
 	conn->wire->ops->task_begin(conn->wire, &task->transport, rx);
 	task->flags |= TASK_BEGUN;
 	return task;
@@ -179,12 +181,12 @@ static void hold(struct iscsi_conn *conn, struct transport_rx *rx)
 
 	if (task == NULL) {
 		/* Rejected, but its number is not missing. */
-		session_hold(conn->session, rx->bhs, NULL, 0, false);
+		session_hold(conn, rx->bhs, NULL, 0, false);
 		rx->sink = TRANSPORT_SINK_DISCARD;
 		return;
 	}
 	task->flags |= TASK_HELD;
-	if (!session_hold_task(conn->session, task)) {
+	if (!session_hold_task(task)) {
 		command_end(task);
 		rx->sink = TRANSPORT_SINK_DISCARD;
 		return;
@@ -342,7 +344,7 @@ static void respond(struct iscsi_task *task, struct iscsi_conn *conn)
 void command_finish(struct iscsi_task *task)
 {
 	struct iscsi_session *session = task->session;
-	struct iscsi_conn *conn = session->conn;
+	struct iscsi_conn *conn = task->conn;
 
 	task_forget(&session->tasks, task);
 	if (LIKELY(!(task->flags & TASK_IMMEDIATE)))
@@ -358,7 +360,7 @@ void command_finish(struct iscsi_task *task)
 
 void command_forget_transport(struct iscsi_task *task)
 {
-	struct transport_conn *wire = task->session->conn->wire;
+	struct transport_conn *wire = task->conn->wire;
 
 	if ((task->flags & TASK_BEGUN) && wire != NULL)
 		wire->ops->task_end(wire, &task->transport);
@@ -368,7 +370,7 @@ void command_forget_transport(struct iscsi_task *task)
 void command_end(struct iscsi_task *task)
 {
 	struct iscsi_session *session = task->session;
-	struct iscsi_conn *conn = session->conn;
+	struct iscsi_conn *conn = task->conn;
 
 	if (UNLIKELY(!(task->flags & TASK_RESPONDED)))
 		task_forget(&session->tasks, task);
@@ -384,10 +386,10 @@ void command_end(struct iscsi_task *task)
 			session->used--;
 	}
 	task_put(&session->tasks, task);
+	conn->tasks--;
 	session_task_ended(session);
-	if (LIKELY(conn->state == CONN_FULL))
-		session_window_opened(session);
-	else
+	session_window_opened(session);
+	if (UNLIKELY(conn->state != CONN_FULL))
 		conn_may_finish(conn);
 }
 
@@ -471,7 +473,7 @@ void task_progress(struct iscsi_task *task)
 		task->flags |= TASK_GETTING;
 		task->transport.get_offset = task->received;
 		task->transport.get_length = task->cmd.data_out_length - task->received;
-		transport_get_data(task->session->conn->wire, &task->transport);
+		transport_get_data(task->conn->wire, &task->transport);
 	} else {
 		task->flags |= TASK_RECEIVED;
 		scsi_data_out_received(&task->cmd, 0);

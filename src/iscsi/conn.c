@@ -36,15 +36,19 @@ static void enter_full(struct iscsi_conn *conn)
 	leave_login_phase(conn);
 	login_destroy(conn->login);
 	conn->login = NULL;
-	counter_increment(&conn->core->sessions);
-	conn->session->logged_in = true;
+	session_logged_in(conn->session);
 	nop_start(conn);
+}
+
+static void abort_all(struct iscsi_conn *conn)
+{
+	session_drop_held(conn->session, conn);
+	session_abort_conn(conn->session, conn);
 }
 
 static void enter_logout(struct iscsi_conn *conn)
 {
-	session_drop_held(conn->session);
-	session_abort_all(conn->session);
+	abort_all(conn);
 	conn_may_finish(conn);
 }
 
@@ -52,7 +56,7 @@ static void enter_closing(struct iscsi_conn *conn)
 {
 	reactor_timer_stop(conn->core->reactor, &conn->timer);
 	if (conn->session != NULL)
-		session_abort_all(conn->session);
+		session_abort_conn(conn->session, conn);
 }
 
 static void enter_closed(struct iscsi_conn *conn)
@@ -64,10 +68,8 @@ static void enter_closed(struct iscsi_conn *conn)
 	if (conn->echo != NULL)
 		control_free(conn->echo);
 	conn->echo = NULL;
-	if (conn->session != NULL) {
-		session_drop_held(conn->session);
-		session_abort_all(conn->session);
-	}
+	if (conn->session != NULL)
+		abort_all(conn);
 	text_exchange_reset(conn);
 	conn_may_finish(conn);
 }
@@ -225,7 +227,7 @@ void conn_terminate(struct iscsi_conn *conn, bool graceful, enum log_level level
 static bool is_busy(const struct iscsi_conn *conn)
 {
 	return conn->controls != 0 || (conn->login != NULL && conn->login->asked) ||
-	       (conn->session != NULL && !session_is_idle(conn->session));
+	       !conn_is_idle(conn);
 }
 
 static void destroy(struct iscsi_conn *conn)
@@ -233,13 +235,9 @@ static void destroy(struct iscsi_conn *conn)
 	struct iscsi_core *core = conn->core;
 
 	leave_login_phase(conn);
-	if (conn->session != NULL) {
-		if (conn->session->logged_in)
-			counter_decrement(&core->sessions);
-		session_destroy(conn->session);
-	}
 	login_destroy(conn->login);
-	/* Only now: whoever waits for this session's end finds its nexus gone. */
+	if (conn->session != NULL)
+		session_leave(conn->session, conn);
 	if (conn->registration != NULL)
 		registry_release(conn->registration);
 	list_remove(&conn->link);
@@ -251,7 +249,7 @@ static void finish(struct deferred *deferred)
 {
 	struct iscsi_conn *conn = container_of(deferred, struct iscsi_conn, finish);
 
-	if (conn->state == CONN_LOGOUT && session_is_idle(conn->session))
+	if (conn->state == CONN_LOGOUT && logout_is_over(conn))
 		logout_answer(conn);
 	else if (conn->state == CONN_CLOSED && !is_busy(conn))
 		destroy(conn);
@@ -304,9 +302,10 @@ void control_send(struct control *control, bool advance)
 		return;
 	}
 	bhs_set_stat_sn(&control->pdu.bhs, numbers->stat_sn);
-	bhs_set_window(&control->pdu.bhs, numbers->exp_cmd_sn, numbers->max_cmd_sn);
+	bhs_set_window(&control->pdu.bhs, numbers->window->exp_cmd_sn,
+		       numbers->window->max_cmd_sn);
 	if (conn->session != NULL)
-		conn->session->told_max_cmd_sn = numbers->max_cmd_sn;
+		conn->session->told_max_cmd_sn = numbers->window->max_cmd_sn;
 	if (advance)
 		numbers->stat_sn++;
 	transport_send_control(conn->wire, &control->pdu);
@@ -423,6 +422,7 @@ int conn_connected(void *user, struct transport_conn *wire)
 	conn->state = CONN_CONNECTED;
 	conn->counted_login = true;
 	conn->numbers.stat_sn = 1;
+	conn->numbers.window = &conn->login_window;
 	conn->text.ttt = ISCSI_TAG_NONE;
 	conn->ping_ttt = ISCSI_TAG_NONE;
 	conn->finish.run = finish;

@@ -73,16 +73,22 @@ struct iscsi_conn {
 	struct transport_conn *wire;	/* NULL once it is gone */
 	struct iscsi_session *session;	/* from the last Login Response on */
 	struct transport_numbers numbers;
+	uint32_t tasks;			/* in use, whose allegiance is to it */
 	uint64_t received;		/* PDUs */
 	uint8_t state;			/* enum conn_state */
+	bool private_data;		/* what is sent and received must hold still */
 	struct iscsi_task *landing;	/* into whose memory the PDU that is now coming goes */
 	struct control *echo;		/* or a ping's answer into which it goes */
 
 	struct iscsi_core *core;
 	const struct iscsi_portal *portal;
 	struct list_node link;		/* of core->conns */
+	struct list_node session_link;	/* of session->conns */
+	struct transport_keys keys;	/* the session's, with what is its own */
+	struct transport_window login_window;	/* that it tells as long as it has no session */
+	unsigned requests;		/* of its own that are under way: task management functions */
 	struct login *login;		/* until full feature phase */
-	struct registration *registration;
+	struct registration *registration;	/* of a session that is not there yet */
 	uint16_t cid;
 	bool counted_login;
 	bool explained;			/* a line has said why it ends */
@@ -123,6 +129,12 @@ const char *conn_state_name(const struct iscsi_conn *conn);
 static inline bool conn_can_send(const struct iscsi_conn *conn)
 {
 	return conn->state < CONN_CLOSING;
+}
+
+/* Whether no command and no other request of its own is under way. */
+static inline bool conn_is_idle(const struct iscsi_conn *conn)
+{
+	return conn->tasks == 0 && conn->requests == 0;
 }
 
 /* Writes one line about CONN; those that a peer can provoke are limited. */

@@ -23,7 +23,7 @@ static uint32_t wanted_part(const struct iscsi_task *task, uint32_t offset, uint
 
 static struct arena *arena_of(const struct iscsi_task *task)
 {
-	return reactor_arena(task->session->conn->core->reactor);
+	return reactor_arena(task->conn->core->reactor);
 }
 
 static enum transport_sink to_early(struct iscsi_task *task, struct transport_rx *rx,
@@ -68,7 +68,7 @@ void dataout_land(struct iscsi_task *task, struct transport_rx *rx, uint32_t off
 {
 	task->flags |= TASK_LANDING;
 	task->landing_length = length;
-	task->session->conn->landing = task;
+	task->conn->landing = task;
 	rx->context = task;
 	rx->sink = choose_sink(task, rx, offset, length);
 }
@@ -105,7 +105,7 @@ void dataout_take_early(struct iscsi_task *task, uint32_t offset, uint32_t lengt
 
 void dataout_landed(struct iscsi_task *task, const struct transport_rx *rx)
 {
-	struct iscsi_conn *conn = task->session->conn;
+	struct iscsi_conn *conn = task->conn;
 
 	conn->landing = NULL;
 	task->flags &= (uint16_t)~TASK_LANDING;
@@ -133,7 +133,7 @@ void dataout_landed(struct iscsi_task *task, const struct transport_rx *rx)
 
 void dataout_landing_lost(struct iscsi_task *task)
 {
-	task->session->conn->landing = NULL;
+	task->conn->landing = NULL;
 	task->flags &= (uint16_t)~(TASK_LANDING | TASK_EARLY);
 	task->error = -ECANCELED;
 	if (!(task->flags & TASK_HELD))
@@ -168,6 +168,12 @@ void dataout_header(struct iscsi_conn *conn, struct transport_rx *rx)
 	/* Of a task that was aborted: what was under way is let pass (section 4.2.3.2). */
 	if (task == NULL)
 		return;
+	/* RFC 7143 section 4.2.5: a task's data goes where its command went. */
+	if (task->conn != conn) {
+		reject_send(conn, rx->bhs, ISCSI_REJECT_PROTOCOL_ERROR,
+			    "data of a command of another connection");
+		return;
+	}
 	if (!(task->flags & TASK_UNSOLICITED)) {
 		reject_send(conn, rx->bhs, ISCSI_REJECT_PROTOCOL_ERROR,
 			    "unsolicited data after the last");

@@ -84,7 +84,7 @@ static void request_pdu(struct iscsi_conn *conn, struct transport_rx *rx)
 	if (!immediate) {
 		switch (session_sequence(session, bhs_cmd_sn(rx->bhs))) {
 		case SEQUENCE_LATER:
-			session_hold(session, rx->bhs, rx->data, rx->data_length, runs);
+			session_hold(conn, rx->bhs, rx->data, rx->data_length, runs);
 			return;
 		case SEQUENCE_DROP:
 			return;

@@ -50,7 +50,9 @@ void text_exchange_reset(struct iscsi_conn *conn);
 /* logout.c */
 void logout_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data,
 		uint32_t data_length);
-/* A connection in CONN_LOGOUT has nothing under way any more: answers and closes. */
+/* Whether nothing that a connection in CONN_LOGOUT waits for is under way any more ... */
+bool logout_is_over(const struct iscsi_conn *conn);
+/* ... then it answers and closes. */
 void logout_answer(struct iscsi_conn *conn);
 
 /* tmf.c */

@@ -48,7 +48,7 @@ static void respond(struct login *login, bool transit)
 	memcpy(response.isid, login->isid, sizeof(response.isid));
 	/* Only the last response of a new session has the TSIH it was given. */
 	if (transit && login->next_stage == ISCSI_STAGE_FULL_FEATURE)
-		response.tsih = conn->registration->tsih;
+		response.tsih = conn->session->tsih;
 	bhs_login_response_encode(&control->pdu.bhs, &response);
 	control_send(control, true);
 }
@@ -166,7 +166,7 @@ static void admitted(struct admission *admission)
 		return;
 	}
 	if (status == 0)
-		status = session_create(conn, &conn->session);
+		status = session_create(conn);
 	if (status != 0) {
 		refuse(login, status, admission_reason(status));
 		return;
@@ -174,7 +174,7 @@ static void admitted(struct admission *admission)
 	respond(login, true);
 	if (conn->state != CONN_ADMISSION)
 		return;
-	if (conn->wire->ops->enable(conn->wire, &conn->session->keys) != 0) {
+	if (conn->wire->ops->enable(conn->wire, &conn->keys) != 0) {
 		conn_terminate(conn, false, LOG_LEVEL_ERROR, "no memory for another session");
 		return;
 	}
@@ -279,8 +279,8 @@ static void begin(struct login *login, const struct bhs *bhs,
 	login->tsih = request->tsih;
 	login->stage = request->csg;
 	conn->cid = request->cid;
-	conn->numbers.exp_cmd_sn = bhs_cmd_sn(bhs);
-	conn->numbers.max_cmd_sn = conn->numbers.exp_cmd_sn;
+	conn->login_window.exp_cmd_sn = bhs_cmd_sn(bhs);
+	conn->login_window.max_cmd_sn = conn->login_window.exp_cmd_sn;
 }
 
 /* Joins text of requests with the C bit. */

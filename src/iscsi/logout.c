@@ -50,6 +50,11 @@ void logout_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *d
 	conn_event(conn, CONN_LOGOUT_REQUEST);
 }
 
+bool logout_is_over(const struct iscsi_conn *conn)
+{
+	return session_is_idle(conn->session);
+}
+
 void logout_answer(struct iscsi_conn *conn)
 {
 	bool discovery = session_is_discovery(conn->session);

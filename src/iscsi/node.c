@@ -139,6 +139,7 @@ int iscsi_node_create(const struct iscsi_node_config *config, struct iscsi_node 
 		node->cores[i].node = node;
 		node->cores[i].reactor = config->reactors[i];
 		list_init(&node->cores[i].conns);
+		list_init(&node->cores[i].sessions_here);
 	}
 	node->core_count = config->reactor_count;
 	err = registry_create(node, &node->registry);

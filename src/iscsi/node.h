@@ -42,6 +42,7 @@ struct iscsi_core {
 	struct iscsi_node *node;
 	struct reactor *reactor;
 	struct list conns;
+	struct list sessions_here;	/* struct iscsi_session */
 	_Atomic unsigned placed;	/* connections, from place on; any thread */
 	struct counter accepted;
 	struct counter login_failures;

@@ -21,7 +21,7 @@ static bool wants_answer(const struct bhs *bhs)
 /* What of LENGTH bytes can go back in one PDU. */
 static uint32_t echo_length(const struct iscsi_conn *conn, uint32_t length)
 {
-	length = min(length, conn->session->keys.send_data_max);
+	length = min(length, conn->keys.send_data_max);
 	return min(length, conn->wire->limits.control_data_max);
 }
 
@@ -150,7 +150,7 @@ void nop_pdu(struct iscsi_conn *conn, struct transport_rx *rx)
 	if (sequence != SEQUENCE_NOW) {
 		/* Out of order: answered later, a long one without its data. */
 		if (sequence == SEQUENCE_LATER)
-			session_hold(session, rx->bhs,
+			session_hold(conn, rx->bhs,
 				     rx->sink == TRANSPORT_SINK_CONTROL ? rx->data : NULL,
 				     rx->data_length, !rx->data_digest_error);
 		if (echo != NULL)

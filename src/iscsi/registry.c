@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "iscsi/conn.h"
+#include "iscsi/session.h"
 
 struct registry {
 	struct iscsi_node *node;
@@ -217,9 +218,12 @@ static void deliver_end(struct message *message)
 {
 	struct registration *registration = container_of(message, struct registration, end);
 
-	if (registration->conn != NULL)
-		conn_terminate(registration->conn, false, LOG_LEVEL_INFO,
-			       "session is replaced by a new login of its initiator");
+	const char *why = "session is replaced by a new login of its initiator";
+
+	if (registration->session != NULL)
+		session_terminate(registration->session, false, why);
+	else if (registration->conn != NULL)
+		conn_terminate(registration->conn, false, LOG_LEVEL_INFO, "%s", why);
 	reactor_send(home(registration->registry), &registration->answer);
 }
 
@@ -232,5 +236,6 @@ void registry_ask(struct admission *admission)
 void registry_release(struct registration *registration)
 {
 	registration->conn = NULL;
+	registration->session = NULL;
 	reactor_send(home(registration->registry), &registration->gone);
 }

@@ -16,16 +16,18 @@
 #include "proto/bhs_login.h"
 
 struct iscsi_conn;
+struct iscsi_session;
 struct registry;
 
 /*
- * One session's entry. The home reactor owns it, but for `conn`, which only the
- * reactor of the session touches.
+ * One session's entry. The home reactor owns it, but for `conn` and `session`, which
+ * only the reactor of the session touches.
  */
 struct registration {
 	struct registry *registry;
 	struct iscsi_core *core;	/* where the session lives */
-	struct iscsi_conn *conn;	/* NULL once the session has ended */
+	struct iscsi_conn *conn;	/* that logs in; once there is a session, that: */
+	struct iscsi_session *session;	/* both NULL once it has ended */
 
 	/* of the home reactor */
 	struct list_node link;

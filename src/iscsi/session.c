@@ -13,12 +13,13 @@
 #include "base/checked.h"
 #include "iscsi/ffp.h"
 #include "iscsi/login.h"
+#include "iscsi/registry.h"
 
 /* --- memory and window --- */
 
 static struct arena *arena_of(const struct iscsi_session *session)
 {
-	return reactor_arena(session->conn->core->reactor);
+	return reactor_arena(session->core->reactor);
 }
 
 /*
@@ -82,10 +83,10 @@ static int create_nexus(struct iscsi_session *session)
 	char target_port[NAME_LEN_MAX + 32];
 	struct scsi_nexus_config config = {
 		.target = session->target->scsi,
-		.reactor = session->conn->core->reactor,
+		.reactor = session->core->reactor,
 		.initiator_port = initiator_port,
 		.target_port = target_port,
-		.target_port_group = session->conn->portal->group,
+		.target_port_group = session->group,
 	};
 	const uint8_t *isid = session->isid;
 
@@ -93,20 +94,17 @@ static int create_nexus(struct iscsi_session *session)
 	snprintf(initiator_port, sizeof(initiator_port), "%s,i,0x%02x%02x%02x%02x%02x%02x",
 		 session->initiator_name, isid[0], isid[1], isid[2], isid[3], isid[4], isid[5]);
 	snprintf(target_port, sizeof(target_port), "%s,t,0x%04x", session->target->name,
-		 session->conn->portal->group);
+		 session->group);
 	return scsi_nexus_create(&config, &session->nexus);
 }
 
-static int create_normal(struct iscsi_session *session)
+static int create_normal(struct iscsi_session *session, const struct transport_limits *limits)
 {
-	const struct transport_limits *limits = &session->conn->wire->limits;
-	uint32_t depth = session->conn->core->node->config.queue_depth;
+	uint32_t depth = session->core->node->config.queue_depth;
 
 	session->depth = limits->window_max != 0 ? min(depth, limits->window_max) : depth;
 	session->unsolicited_max = unsolicited_max(&session->keys);
 	session->slot_bytes = (uint32_t)align_up(session->unsolicited_max, EXTENT_MIN);
-	/* A digest is computed apart from the transfer: the bytes must hold still. */
-	session->private_data = session->keys.data_digest;
 	if (reserve(session, session->depth) != 0)
 		return ISCSI_LOGIN_OUT_OF_RESOURCES;
 	if (create_nexus(session) != 0)
@@ -122,49 +120,164 @@ static int create_normal(struct iscsi_session *session)
 }
 
 static void check_aborts(struct deferred *deferred);
+static void finish(struct deferred *deferred);
 
-int session_create(struct iscsi_conn *conn, struct iscsi_session **out)
+static void held_free(struct iscsi_session *session, struct held *held)
+{
+	list_remove(&held->link);
+	session->held_bytes -= held->data_length;
+	free(held);
+}
+
+static void destroy(struct iscsi_session *session)
+{
+	reactor_undefer(session->core->reactor, &session->aborts_check);
+	reactor_undefer(session->core->reactor, &session->finish);
+	while (!list_is_empty(&session->held))
+		held_free(session, container_of(list_front(&session->held), struct held, link));
+	task_pool_fini(&session->tasks);
+	if (session->nexus != NULL)
+		scsi_nexus_destroy(session->nexus);
+	unreserve(session);
+	list_remove(&session->link);
+	if (session->logged_in)
+		counter_decrement(&session->core->sessions);
+	/* Only now: whoever waits for this session's end finds its nexus gone. */
+	if (session->registration != NULL)
+		registry_release(session->registration);
+	free(session);
+}
+
+static void join(struct iscsi_session *session, struct iscsi_conn *conn)
+{
+	list_push_back(&session->conns, &conn->session_link);
+	session->conn_count++;
+	conn->session = session;
+	conn->numbers.window = &session->numbers;
+	/* A digest is computed apart from the transfer: the bytes must hold still. */
+	conn->private_data = conn->keys.data_digest;
+}
+
+int session_create(struct iscsi_conn *conn)
 {
 	struct iscsi_session *session = calloc(1, sizeof(*session));
 	int status = 0;
 
 	if (session == NULL)
 		return ISCSI_LOGIN_OUT_OF_RESOURCES;
-	session->conn = conn;
+	session->core = conn->core;
+	session->group = conn->portal->group;
+	list_init(&session->conns);
 	list_init(&session->held);
 	list_init(&session->aborts);
 	session->aborts_check.run = check_aborts;
+	session->finish.run = finish;
 	session->depth = 1;
 	session->window = 1;
-	session->exp_cmd_sn = conn->numbers.exp_cmd_sn;
+	session->exp_cmd_sn = conn->login_window.exp_cmd_sn;
 	session->first_cmd_sn = session->exp_cmd_sn;
 	session->max_cmd_sn = session->exp_cmd_sn - 1;
+	list_push_back(&session->core->sessions_here, &session->link);
 	login_fill_session(conn->login, session);
 	if (!session_is_discovery(session))
-		status = create_normal(session);
+		status = create_normal(session, &conn->wire->limits);
 	if (status != 0) {
-		session_destroy(session);
+		destroy(session);
 		return status;
 	}
 	session_window_update(session);
 	session->told_max_cmd_sn = session->max_cmd_sn;
-	*out = session;
+	session->registration = conn->registration;
+	session->registration->session = session;
+	conn->registration = NULL;
+	conn->keys = session->keys;
+	join(session, conn);
 	return 0;
-}
-
-void session_destroy(struct iscsi_session *session)
-{
-	reactor_undefer(session->conn->core->reactor, &session->aborts_check);
-	task_pool_fini(&session->tasks);
-	if (session->nexus != NULL)
-		scsi_nexus_destroy(session->nexus);
-	unreserve(session);
-	free(session);
 }
 
 bool session_is_idle(const struct iscsi_session *session)
 {
 	return session->tasks.in_use == 0 && session->requests == 0 && !session->aborts_queued;
+}
+
+void session_logged_in(struct iscsi_session *session)
+{
+	if (!session->logged_in)
+		counter_increment(&session->core->sessions);
+	session->logged_in = true;
+}
+
+/* --- its connections --- */
+
+struct iscsi_conn *session_live_conn(const struct iscsi_session *session)
+{
+	struct list_node *node;
+
+	LIST_FOR_EACH(node, &session->conns) {
+		struct iscsi_conn *conn = container_of(node, struct iscsi_conn, session_link);
+
+		if (conn->state == CONN_FULL)
+			return conn;
+	}
+	return NULL;
+}
+
+void session_terminate(struct iscsi_session *session, bool graceful, const char *reason)
+{
+	struct list_node *node;
+
+	LIST_FOR_EACH(node, &session->conns)
+		conn_terminate(container_of(node, struct iscsi_conn, session_link), graceful,
+			       LOG_LEVEL_INFO, "%s", reason);
+}
+
+static void end_if_over(struct iscsi_session *session)
+{
+	if (session->conn_count == 0 && session_is_idle(session))
+		destroy(session);
+}
+
+/* Something has ended: whoever waits for the last of its kind looks again. */
+static void finish(struct deferred *deferred)
+{
+	struct iscsi_session *session = container_of(deferred, struct iscsi_session, finish);
+	struct list_node *node;
+
+	LIST_FOR_EACH(node, &session->conns) {
+		struct iscsi_conn *conn = container_of(node, struct iscsi_conn, session_link);
+
+		if (conn->state != CONN_FULL)
+			conn_may_finish(conn);
+	}
+	end_if_over(session);
+}
+
+static void may_finish(struct iscsi_session *session)
+{
+	reactor_defer(session->core->reactor, &session->finish);
+}
+
+void session_leave(struct iscsi_session *session, struct iscsi_conn *conn)
+{
+	list_remove(&conn->session_link);
+	session->conn_count--;
+	may_finish(session);
+	end_if_over(session);
+}
+
+void session_request_begin(struct iscsi_session *session, struct iscsi_conn *conn)
+{
+	session->requests++;
+	if (conn != NULL)
+		conn->requests++;
+}
+
+void session_request_end(struct iscsi_session *session, struct iscsi_conn *conn)
+{
+	session->requests--;
+	if (conn != NULL)
+		conn->requests--;
+	may_finish(session);
 }
 
 /* --- requests that come out of order --- */
@@ -207,9 +320,9 @@ enum sequence session_sequence_odd(struct iscsi_session *session, uint32_t cmd_s
 	return is_held(session, cmd_sn) ? SEQUENCE_DROP : SEQUENCE_LATER;
 }
 
-static struct held *held_add(struct iscsi_session *session, uint32_t cmd_sn, uint32_t data_length)
+static struct held *held_add(struct iscsi_conn *conn, uint32_t cmd_sn, uint32_t data_length)
 {
-	struct iscsi_conn *conn = session->conn;
+	struct iscsi_session *session = conn->session;
 	struct held *held = NULL;
 
 	if (session->held_bytes + data_length <= SESSION_HELD_BYTES_MAX)
@@ -220,9 +333,11 @@ static struct held *held_add(struct iscsi_session *session, uint32_t cmd_sn, uin
 			       session->exp_cmd_sn);
 		return NULL;
 	}
-	if (list_is_empty(&session->held))
+	/* Between connections that is nothing special. */
+	if (list_is_empty(&session->held) && session->conn_count == 1)
 		conn_log(conn, LOG_LEVEL_WARNING, "CmdSN %u came before %u: waiting for it",
 			 cmd_sn, session->exp_cmd_sn);
+	held->conn = conn;
 	held->cmd_sn = cmd_sn;
 	held->data_length = data_length;
 	session->held_bytes += data_length;
@@ -230,17 +345,10 @@ static struct held *held_add(struct iscsi_session *session, uint32_t cmd_sn, uin
 	return held;
 }
 
-static void held_free(struct iscsi_session *session, struct held *held)
-{
-	list_remove(&held->link);
-	session->held_bytes -= held->data_length;
-	free(held);
-}
-
-bool session_hold(struct iscsi_session *session, const struct bhs *bhs, const uint8_t *data,
+bool session_hold(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data,
 		  uint32_t data_length, bool runs)
 {
-	struct held *held = held_add(session, bhs_cmd_sn(bhs), data == NULL ? 0 : data_length);
+	struct held *held = held_add(conn, bhs_cmd_sn(bhs), data == NULL ? 0 : data_length);
 
 	if (held == NULL)
 		return false;
@@ -251,9 +359,9 @@ bool session_hold(struct iscsi_session *session, const struct bhs *bhs, const ui
 	return true;
 }
 
-bool session_hold_task(struct iscsi_session *session, struct iscsi_task *task)
+bool session_hold_task(struct iscsi_task *task)
 {
-	struct held *held = held_add(session, task->cmd_sn, 0);
+	struct held *held = held_add(task->conn, task->cmd_sn, 0);
 
 	if (held == NULL)
 		return false;
@@ -261,20 +369,22 @@ bool session_hold_task(struct iscsi_session *session, struct iscsi_task *task)
 	return true;
 }
 
-void session_fill_gap(struct iscsi_session *session, uint32_t cmd_sn)
+void session_fill_gap(struct iscsi_conn *conn, uint32_t cmd_sn)
 {
+	struct iscsi_session *session = conn->session;
+
 	if (cmd_sn == session->exp_cmd_sn) {
 		session_advance(session);
 		session_run_held(session);
 	} else if (!is_held(session, cmd_sn)) {
-		held_add(session, cmd_sn, 0);
+		held_add(conn, cmd_sn, 0);
 	}
 }
 
 static void held_run(struct iscsi_session *session, struct held *held)
 {
 	struct iscsi_task *task = held->task;
-	struct iscsi_conn *conn = session->conn;
+	struct iscsi_conn *conn = held->conn;
 
 	if (task != NULL) {
 		session->active++;
@@ -283,7 +393,7 @@ static void held_run(struct iscsi_session *session, struct held *held)
 	session_advance(session);
 	if (task != NULL)
 		command_start_held(task);
-	else if (held->runs && conn->state == CONN_FULL)
+	else if (held->runs && conn != NULL && conn->state == CONN_FULL)
 		ffp_run(conn, &held->bhs, held->data, held->data_length);
 }
 
@@ -292,7 +402,7 @@ void session_run_held(struct iscsi_session *session)
 	while (!list_is_empty(&session->held)) {
 		struct held *held = container_of(list_front(&session->held), struct held, link);
 
-		if (held->cmd_sn != session->exp_cmd_sn || !conn_can_send(session->conn))
+		if (held->cmd_sn != session->exp_cmd_sn || session_live_conn(session) == NULL)
 			return;
 		list_remove(&held->link);
 		held_run(session, held);
@@ -300,22 +410,29 @@ void session_run_held(struct iscsi_session *session)
 	}
 }
 
-void session_drop_held(struct iscsi_session *session)
+void session_drop_held(struct iscsi_session *session, struct iscsi_conn *conn)
 {
-	while (!list_is_empty(&session->held)) {
-		struct held *held = container_of(list_front(&session->held), struct held, link);
+	struct list_node *node;
 
-		if (held->task != NULL)
-			command_end(held->task);
-		held_free(session, held);
+	LIST_FOR_EACH(node, &session->held) {
+		struct held *held = container_of(node, struct held, link);
+		struct iscsi_task *task = held->task;
+
+		if (held->conn != conn)
+			continue;
+		held->conn = NULL;
+		held->task = NULL;
+		if (task != NULL)
+			command_end(task);
 	}
 }
 
 void session_announce(struct iscsi_session *session)
 {
-	if (session->announced || session->conn->state != CONN_FULL)
-		return;
-	nop_announce(session->conn);
+	struct iscsi_conn *conn = session_live_conn(session);
+
+	if (!session->announced && conn != NULL)
+		nop_announce(conn);
 }
 
 /* --- aborting --- */
@@ -369,13 +486,21 @@ void session_abort(struct abort_wait *wait)
 	session_task_ended(session);
 }
 
-void session_abort_all(struct iscsi_session *session)
+void session_abort_conn(struct iscsi_session *session, const struct iscsi_conn *conn)
 {
 	uint32_t i;
 
-	for (i = 0; i < session->tasks.count; i++)
-		if (session->tasks.tasks[i].flags & TASK_IN_USE)
-			command_abort(&session->tasks.tasks[i]);
+	for (i = 0; i < session->tasks.count; i++) {
+		struct iscsi_task *task = &session->tasks.tasks[i];
+
+		if ((task->flags & TASK_IN_USE) && (conn == NULL || task->conn == conn))
+			command_abort(task);
+	}
+}
+
+void session_abort_all(struct iscsi_session *session)
+{
+	session_abort_conn(session, NULL);
 }
 
 void session_task_ended(struct iscsi_session *session)
@@ -383,7 +508,7 @@ void session_task_ended(struct iscsi_session *session)
 	if (LIKELY(list_is_empty(&session->aborts)) || session->aborts_queued)
 		return;
 	session->aborts_queued = true;
-	reactor_defer(session->conn->core->reactor, &session->aborts_check);
+	reactor_defer(session->core->reactor, &session->aborts_check);
 }
 
 static bool wait_is_over(const struct abort_wait *wait)
@@ -400,7 +525,6 @@ static bool wait_is_over(const struct abort_wait *wait)
 static void check_aborts(struct deferred *deferred)
 {
 	struct iscsi_session *session = container_of(deferred, struct iscsi_session, aborts_check);
-	struct iscsi_conn *conn = session->conn;
 	struct list_node *node;
 	struct list_node *next;
 	struct list over;
@@ -419,6 +543,5 @@ static void check_aborts(struct deferred *deferred)
 
 		wait->done(wait);
 	}
-	if (conn->state != CONN_FULL)
-		conn_may_finish(conn);
+	may_finish(session);
 }

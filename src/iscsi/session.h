@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A session: what both ends agreed on, the command window, and the tasks. It
- * belongs to one reactor, and for now to one connection (MaxConnections is 1).
+ * belongs to one reactor, and so do all of its connections. Commands are numbered
+ * and found by their tag over all of them; a task's data and its response
+ * stay with the connection that brought the command (its allegiance).
  */
 #ifndef PINION_ISCSI_SESSION_H
 #define PINION_ISCSI_SESSION_H
@@ -27,6 +29,7 @@
 struct held {
 	struct list_node link;		/* of session->held, by CmdSN */
 	uint32_t cmd_sn;
+	struct iscsi_conn *conn;	/* that brought it; NULL when it is gone */
 	struct iscsi_task *task;	/* a SCSI Command */
 	bool runs;			/* else another request: */
 	struct bhs bhs;
@@ -36,24 +39,34 @@ struct held {
 
 struct iscsi_session {
 	/* what every command touches */
-	struct iscsi_conn *conn;
+	struct iscsi_core *core;
 	struct scsi_nexus *nexus;	/* NULL in a discovery session */
 	struct task_pool tasks;
-	uint32_t exp_cmd_sn;
-	uint32_t max_cmd_sn;
+	union {
+		struct {
+			uint32_t exp_cmd_sn;
+			uint32_t max_cmd_sn;
+		};
+		struct transport_window numbers;	/* the same, for the movers */
+	};
 	uint32_t told_max_cmd_sn;	/* the last MaxCmdSN that was surely sent */
 	uint32_t active;		/* commands that hold a slot of the window */
 	uint32_t used;			/* and those whose task is still in use */
 	uint32_t immediate;		/* immediate ones in use */
 	uint32_t window;		/* slots: follows memory, at least 1 */
 	uint32_t unsolicited_max;	/* bytes that a command may bring unasked */
-	bool private_data;
-	struct transport_keys keys;
+	struct transport_keys keys;	/* but for those that each connection has for itself */
 	struct counter commands_done;
 	struct counter bytes_in;	/* data-out */
 	struct counter bytes_out;	/* data-in */
 
+	struct list_node link;		/* of core->sessions_here */
+	struct list conns;		/* by session_link, oldest first */
+	unsigned conn_count;
+	struct registration *registration;
+	struct deferred finish;
 	const struct iscsi_target *target;	/* NULL in a discovery session */
+	uint16_t group;			/* portal group */
 	uint32_t depth;			/* the most that window may become */
 	uint32_t slot_bytes;		/* of reserve for each slot */
 	uint32_t reserved_slots;
@@ -63,7 +76,7 @@ struct iscsi_session {
 	struct list aborts;		/* struct abort_wait */
 	bool aborts_queued;
 	struct deferred aborts_check;
-	unsigned requests;		/* task management functions under way */
+	unsigned requests;		/* task management functions under way, also of other sessions */
 	bool announced;			/* a NOP-In that tells of an open window is on its way */
 	uint32_t first_cmd_sn;
 	uint32_t login_pdus;		/* Login Requests without the I bit */
@@ -77,13 +90,30 @@ struct iscsi_session {
 };
 
 /*
- * Makes the session of CONN as its login has negotiated it: reserve, tasks,
- * nexus. 0, or the login status to refuse it with.
+ * Makes the session of CONN, its first connection, as its login has negotiated it:
+ * reserve, tasks, nexus. It takes over the registration. 0, or the login status to
+ * refuse it with.
  */
-int session_create(struct iscsi_conn *conn, struct iscsi_session **out);
+int session_create(struct iscsi_conn *conn);
 
-/* No task and no request is under way. */
-void session_destroy(struct iscsi_session *session);
+/* CONN is gone, and nothing of it is under way. The session ends with its last connection. */
+void session_leave(struct iscsi_session *session, struct iscsi_conn *conn);
+
+/* A connection has entered full feature phase. */
+void session_logged_in(struct iscsi_session *session);
+
+/* Ends all of its connections for REASON. */
+void session_terminate(struct iscsi_session *session, bool graceful, const char *reason);
+
+/* A connection of SESSION that is in full feature phase, or NULL. */
+struct iscsi_conn *session_live_conn(const struct iscsi_session *session);
+
+/*
+ * A task management function begins and ends. CONN: whoever asked for it, and must
+ * be there to be answered; NULL when it is another session's.
+ */
+void session_request_begin(struct iscsi_session *session, struct iscsi_conn *conn);
+void session_request_end(struct iscsi_session *session, struct iscsi_conn *conn);
 
 /* Whether nothing of the session is under way. */
 bool session_is_idle(const struct iscsi_session *session);
@@ -104,8 +134,6 @@ static inline void session_window_update(struct iscsi_session *session)
 
 	if (sn_gt(max, session->max_cmd_sn))
 		session->max_cmd_sn = max;
-	session->conn->numbers.exp_cmd_sn = session->exp_cmd_sn;
-	session->conn->numbers.max_cmd_sn = session->max_cmd_sn;
 }
 
 /* What to do with a request, by its CmdSN. */
@@ -143,18 +171,18 @@ static inline void session_after(struct iscsi_session *session)
 }
 
 /*
- * Keeps a request for later. DATA may be NULL: then the request only fills its
+ * Keeps a request of CONN for later. DATA may be NULL: then the request only fills its
  * place (RUNS false) or has no data. False when there is no room: CONN is being ended.
  */
-bool session_hold(struct iscsi_session *session, const struct bhs *bhs, const uint8_t *data,
+bool session_hold(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data,
 		  uint32_t data_length, bool runs);
-bool session_hold_task(struct iscsi_session *session, struct iscsi_task *task);
+bool session_hold_task(struct iscsi_task *task);
 
-/* The request with CMD_SN, which is missing, is considered received: nothing waits for it. */
-void session_fill_gap(struct iscsi_session *session, uint32_t cmd_sn);
+/* The request with CMD_SN, which is missing, is considered received, says CONN. */
+void session_fill_gap(struct iscsi_conn *conn, uint32_t cmd_sn);
 
-/* Forgets what is held; its tasks are given back. */
-void session_drop_held(struct iscsi_session *session);
+/* Forgets what CONN has brought and is held; its numbers stay taken, its tasks are given back. */
+void session_drop_held(struct iscsi_session *session, struct iscsi_conn *conn);
 
 /* Tries to bring the window to its full depth again. */
 void session_grow(struct iscsi_session *session);
@@ -191,7 +219,8 @@ struct abort_wait {
  */
 void session_abort(struct abort_wait *wait);
 
-/* The connection is going: aborts every task that the device server has. */
+/* Aborts every task that the device server has, of CONN or of all. */
+void session_abort_conn(struct iscsi_session *session, const struct iscsi_conn *conn);
 void session_abort_all(struct iscsi_session *session);
 
 /* A task has ended: looks whether somebody waited for it. */

@@ -50,7 +50,7 @@ static void ask_to_leave(struct iscsi_core *core)
 
 static bool is_in_flight(const struct iscsi_conn *conn)
 {
-	return conn->session != NULL && !session_is_idle(conn->session);
+	return !conn_is_idle(conn);
 }
 
 static void send_away(struct iscsi_core *core, bool all)
@@ -65,6 +65,11 @@ static void send_away(struct iscsi_core *core, bool all)
 	}
 }
 
+static bool is_empty(const struct iscsi_core *core)
+{
+	return list_is_empty(&core->conns) && list_is_empty(&core->sessions_here);
+}
+
 static void tick(struct timer *timer)
 {
 	struct iscsi_core *core = container_of(timer, struct iscsi_core, drain_timer);
@@ -76,12 +81,12 @@ static void tick(struct timer *timer)
 		send_away(core, true);
 	else if (passed >= min_t(uint64_t, grace / 2, DRAIN_POLITE_MS))
 		send_away(core, false);
-	if (!list_is_empty(&core->conns) && passed < grace + DRAIN_LAST_MS) {
+	if (!is_empty(core) && passed < grace + DRAIN_LAST_MS) {
 		reactor_timer_start(core->reactor, timer, DRAIN_TICK_MS);
 		return;
 	}
-	if (!list_is_empty(&core->conns))
-		log_error("iscsi: connections are left whose commands do not end");
+	if (!is_empty(core))
+		log_error("iscsi: sessions are left whose commands do not end");
 	broadcast_leg_done(leg);
 }
 

@@ -79,12 +79,8 @@ static void describe_session(const struct iscsi_session *session, struct iscsi_s
 	memcpy(info->isid, session->isid, sizeof(info->isid));
 	info->tsih = session->tsih;
 	info->discovery = session_is_discovery(session);
-	info->header_digest = session->keys.header_digest;
-	info->data_digest = session->keys.data_digest;
 	info->max_burst = session->keys.max_burst;
 	info->first_burst = session->keys.first_burst;
-	info->send_data_max = session->keys.send_data_max;
-	info->recv_data_max = session->keys.recv_data_max;
 	info->initial_r2t = session->keys.initial_r2t;
 	info->immediate_data = session->keys.immediate_data;
 	info->exp_cmd_sn = session->exp_cmd_sn;
@@ -108,6 +104,10 @@ static void describe(const struct iscsi_conn *conn, struct iscsi_session_info *i
 	info->cid = conn->cid;
 	info->reactor = reactor_index(core->reactor);
 	info->age_s = (reactor_now_ns(core->reactor) - conn->connected_ns) / CLOCK_NS_PER_S;
+	info->header_digest = conn->keys.header_digest;
+	info->data_digest = conn->keys.data_digest;
+	info->send_data_max = conn->keys.send_data_max;
+	info->recv_data_max = conn->keys.recv_data_max;
 	if (conn->session != NULL)
 		describe_session(conn->session, info);
 }

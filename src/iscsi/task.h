@@ -15,6 +15,7 @@
 #include "transport/transport.h"
 
 struct iscsi_session;
+struct iscsi_conn;
 
 enum {
 	TASK_IN_USE = 0x0001,
@@ -46,6 +47,7 @@ struct iscsi_task {
 	uint32_t data_sn;		/* of the next unsolicited Data-Out */
 	uint64_t serial;		/* age within the session */
 	struct iscsi_session *session;
+	struct iscsi_conn *conn;	/* that has its allegiance */
 	struct iscsi_task *next;	/* in its hash chain, or of the free ones */
 	struct transport_task transport;
 	struct scsi_cmd cmd;

@@ -24,7 +24,7 @@ void text_exchange_reset(struct iscsi_conn *conn)
 
 static uint32_t chunk_max(const struct iscsi_conn *conn)
 {
-	return min(conn->session->keys.send_data_max, conn->wire->limits.control_data_max);
+	return min(conn->keys.send_data_max, conn->wire->limits.control_data_max);
 }
 
 /* Sends the next piece of the answer; FINAL: the initiator has no more to say. */
@@ -84,7 +84,7 @@ static int apply(const struct iscsi_conn *conn, struct negotiation *negotiation)
 {
 	if (!negotiate_is_settled(negotiation, KEY_MAX_RECV_DATA_SEGMENT_LENGTH) ||
 	    negotiation->value[KEY_MAX_RECV_DATA_SEGMENT_LENGTH] >=
-		    conn->session->keys.send_data_max)
+		    conn->keys.send_data_max)
 		return 0;
 	snprintf(negotiation->error, sizeof(negotiation->error),
 		 "MaxRecvDataSegmentLength cannot become smaller");

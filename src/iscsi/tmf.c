@@ -11,6 +11,7 @@
 
 struct tmf {
 	struct iscsi_session *session;
+	struct iscsi_conn *conn;	/* that gets the answer */
 	struct bhs_tmf_request request;
 	struct abort_wait wait;
 };
@@ -37,11 +38,10 @@ static void send_response(struct iscsi_conn *conn, uint32_t itt, enum iscsi_tmf_
 
 static void tmf_end(struct tmf *tmf, enum iscsi_tmf_response code)
 {
-	struct iscsi_session *session = tmf->session;
-	struct iscsi_conn *conn = session->conn;
+	struct iscsi_conn *conn = tmf->conn;
 
 	send_response(conn, tmf->request.itt, code);
-	session->requests--;
+	session_request_end(tmf->session, conn);
 	free(tmf);
 	if (conn->state != CONN_FULL)
 		conn_may_finish(conn);
@@ -76,7 +76,7 @@ static void abort_task(struct tmf *tmf)
 	} else if (sn_in_window(ref_cmd_sn, session->exp_cmd_sn, session->max_cmd_sn) &&
 		   sn_lt(ref_cmd_sn, tmf->request.cmd_sn)) {
 		/* 11.6.1 b: it never came, and from now on it need not. */
-		session_fill_gap(session, ref_cmd_sn);
+		session_fill_gap(tmf->conn, ref_cmd_sn);
 		tmf_end(tmf, ISCSI_TMF_RESPONSE_COMPLETE);
 	} else {
 		tmf_end(tmf, ISCSI_TMF_RESPONSE_NO_TASK);
@@ -98,11 +98,11 @@ static void drop_sessions(struct broadcast_leg *leg)
 {
 	struct list_node *node;
 
-	LIST_FOR_EACH(node, &leg->core->conns) {
-		struct iscsi_conn *conn = container_of(node, struct iscsi_conn, link);
+	LIST_FOR_EACH(node, &leg->core->sessions_here) {
+		struct iscsi_session *session = container_of(node, struct iscsi_session, link);
 
-		if (conn->session != NULL && conn->session->target == leg->broadcast->target)
-			conn_terminate(conn, true, LOG_LEVEL_INFO, "target cold reset");
+		if (session->target == leg->broadcast->target)
+			session_terminate(session, true, "target cold reset");
 	}
 	broadcast_leg_done(leg);
 }
@@ -140,9 +140,7 @@ static void part_ended(struct abort_wait *wait)
 	struct broadcast_leg *leg = part->leg;
 
 	free(part);
-	session->requests--;
-	if (session->conn->state != CONN_FULL)
-		conn_may_finish(session->conn);
+	session_request_end(session, NULL);
 	if (--leg->waiting == 0)
 		broadcast_leg_done(leg);
 }
@@ -161,7 +159,7 @@ static void reset_session(struct broadcast_leg *leg, struct iscsi_session *sessi
 	part->wait.lun = leg->broadcast->lun;
 	part->wait.all_luns = leg->broadcast->all_luns;
 	part->wait.done = part_ended;
-	session->requests++;
+	session_request_begin(session, NULL);
 	leg->waiting++;
 	session_abort(&part->wait);
 }
@@ -171,11 +169,11 @@ static void reset_run(struct broadcast_leg *leg)
 	struct list_node *node;
 
 	leg->waiting = 1;
-	LIST_FOR_EACH(node, &leg->core->conns) {
-		struct iscsi_conn *conn = container_of(node, struct iscsi_conn, link);
+	LIST_FOR_EACH(node, &leg->core->sessions_here) {
+		struct iscsi_session *session = container_of(node, struct iscsi_session, link);
 
-		if (conn->session != NULL && conn->session->target == leg->broadcast->target)
-			reset_session(leg, conn->session);
+		if (session->target == leg->broadcast->target)
+			reset_session(leg, session);
 	}
 	if (--leg->waiting == 0)
 		broadcast_leg_done(leg);
@@ -190,7 +188,7 @@ static void reset(struct tmf *tmf, bool all_luns)
 		tmf_end(tmf, ISCSI_TMF_RESPONSE_NO_LUN);
 		return;
 	}
-	broadcast = broadcast_create(session->conn->core->node, session->conn->core);
+	broadcast = broadcast_create(session->core->node, session->core);
 	if (broadcast == NULL) {
 		tmf_end(tmf, ISCSI_TMF_RESPONSE_REJECTED);
 		return;
@@ -247,8 +245,9 @@ void tmf_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data
 		return;
 	}
 	tmf->session = session;
+	tmf->conn = conn;
 	bhs_tmf_request_decode(bhs, &tmf->request);
-	session->requests++;
+	session_request_begin(session, conn);
 	conn_log(conn, LOG_LEVEL_INFO, "%s, LUN %016llx", iscsi_tmf_name(tmf->request.function),
 		 (unsigned long long)tmf->request.lun);
 	dispatch(tmf);

@@ -30,6 +30,7 @@ struct io {
 
 struct connection {
 	struct server *server;
+	struct transport_window window;
 	struct transport_numbers numbers;
 	struct io *free;
 	struct io io[TASKS_MAX];
@@ -86,8 +87,8 @@ static int pdu(struct transport_conn *conn, struct transport_rx *rx)
 	bhs_begin(response, ISCSI_OPCODE_SCSI_RESPONSE, ISCSI_FLAG_FINAL);
 	put_be32(response->raw + BHS_AT_ITT, io->task.itt);
 	bhs_set_stat_sn(response, connection->numbers.stat_sn++);
-	bhs_set_window(response, ++connection->numbers.exp_cmd_sn,
-		       ++connection->numbers.max_cmd_sn);
+	bhs_set_window(response, ++connection->window.exp_cmd_sn,
+		       ++connection->window.max_cmd_sn);
 	transport_put_data(conn, &io->task);
 	return 0;
 }
@@ -146,6 +147,7 @@ static int connected(void *user, struct transport_conn *conn)
 	connection->server = user;
 	conn->up = &upcalls;
 	conn->user = connection;
+	connection->numbers.window = &connection->window;
 	conn->numbers = &connection->numbers;
 	for (unsigned i = 0; i < TASKS_MAX; i++) {
 		connection->io[i].task.data = &connection->io[i].extents;

@@ -44,6 +44,7 @@ struct fuzz {
 	struct loop *loop;
 	struct transport_conn *conn;
 	struct transport_keys keys;
+	struct transport_window window;
 	struct transport_numbers numbers;
 	struct job job[TASKS];
 	struct letter letter[PDUS];
@@ -191,6 +192,7 @@ static int connected(void *user, struct transport_conn *conn)
 
 	conn->up = &upcalls;
 	conn->user = fuzz;
+	fuzz->numbers.window = &fuzz->window;
 	conn->numbers = &fuzz->numbers;
 	fuzz->conn = conn;
 	return 0;
@@ -410,7 +412,7 @@ static void do_from_above(struct fuzz *fuzz, uint8_t op)
 		fuzz->behaviour = next(fuzz);
 		break;
 	case 6:
-		fuzz->numbers.max_cmd_sn++;
+		fuzz->window.max_cmd_sn++;
 		break;
 	default:
 		if (next(fuzz) > 0x80)

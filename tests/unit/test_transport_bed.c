@@ -214,7 +214,8 @@ void bed_connect(struct bed *bed, bool login)
 	bed->on_pdu = NULL;
 	bed->on_violation = NULL;
 	bed->on_done = NULL;
-	bed->numbers = (struct transport_numbers){ 100, 200, 300 };
+	bed->window = (struct transport_window){ 200, 300 };
+	bed->numbers = (struct transport_numbers){ 100, &bed->window };
 	bed_forget(bed);
 	assert_int_equal(loop_connect(&config, &bed->loop), 0);
 	assert_ptr_equal(bed->conn, loop_conn(bed->loop));

@@ -32,6 +32,7 @@ struct bed {
 	struct clock_manual clock;
 	struct loop *loop;
 	struct transport_conn *conn;
+	struct transport_window window;
 	struct transport_numbers numbers;
 	struct transport_keys keys;
 	char log[65536];

@@ -21,8 +21,8 @@ static bool take_r2t(struct bed *bed, struct r2t *r2t)
 	assert_int_equal(get32(pdu.header + 12), 0);
 	/* the next StatSN, not used up, and the window */
 	assert_int_equal(get32(pdu.header + 24), bed->numbers.stat_sn);
-	assert_int_equal(get32(pdu.header + 28), bed->numbers.exp_cmd_sn);
-	assert_int_equal(get32(pdu.header + 32), bed->numbers.max_cmd_sn);
+	assert_int_equal(get32(pdu.header + 28), bed->window.exp_cmd_sn);
+	assert_int_equal(get32(pdu.header + 32), bed->window.max_cmd_sn);
 	r2t->itt = get32(pdu.header + 16);
 	r2t->ttt = get32(pdu.header + 20);
 	r2t->sn = get32(pdu.header + 36);

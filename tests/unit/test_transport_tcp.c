@@ -32,6 +32,7 @@ struct rig {
 	struct reactor *target;		/* what place answers */
 	struct transport_listener *listener;
 	struct transport_conn *conn;
+	struct transport_window window;
 	struct transport_numbers numbers;
 	struct transport_keys keys;
 	struct transport_task task;
@@ -121,6 +122,7 @@ static int up_connected(void *user, struct transport_conn *conn)
 		return rig->connected_result;
 	conn->up = &upcalls;
 	conn->user = rig;
+	rig->numbers.window = &rig->window;
 	conn->numbers = &rig->numbers;
 	rig->conn = conn;
 	return conn->ops->enable(conn, &rig->keys);

@@ -105,8 +105,8 @@ static void check_read(struct bed *bed, uint32_t itt, uint32_t length, bool expe
 			assert_int_equal(get32(pdu.header + 32), 7003);
 		} else {
 			assert_int_equal(get32(pdu.header + 24), 0);
-			assert_int_equal(get32(pdu.header + 28), bed->numbers.exp_cmd_sn);
-			assert_int_equal(get32(pdu.header + 32), bed->numbers.max_cmd_sn);
+			assert_int_equal(get32(pdu.header + 28), bed->window.exp_cmd_sn);
+			assert_int_equal(get32(pdu.header + 32), bed->window.max_cmd_sn);
 			assert_int_equal(pdu.header[1] & 0x06, 0);
 			assert_int_equal(get32(pdu.header + 44), 0);
 		}
@@ -342,7 +342,7 @@ static void test_put_data__cut_lazily(void **state)
 	while (offset < BED_DATA) {
 		bed_run(bed);
 		/* Every batch is cut with the numbers of its time. */
-		bed->numbers.max_cmd_sn++;
+		bed->window.max_cmd_sn++;
 		for (unsigned i = 0; i < 10 && take_pdu(bed, &pdu); i++) {
 			uint32_t max_cmd_sn = get32(pdu.header + 32);
 

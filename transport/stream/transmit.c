@@ -166,7 +166,7 @@ static bool cut_data_in(struct stream *stream, struct transport_task *task, stru
 	if (has_status)
 		put_status(bhs, &task->response);
 	else
-		bhs_set_window(bhs, numbers->exp_cmd_sn, numbers->max_cmd_sn);
+		bhs_set_window(bhs, numbers->window->exp_cmd_sn, numbers->window->max_cmd_sn);
 	transmit_seal_header(batch, bhs, st->put.flags);
 	add_extents(batch, task->data, st->put_offset, length, st->put.flags);
 	st->put_offset += length;
