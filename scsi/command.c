@@ -14,6 +14,7 @@
 #include "scsi/lu.h"
 #include "scsi/range.h"
 #include "scsi/sense.h"
+#include "scsi/taskset.h"
 
 enum {
 	CONTROL_NACA = 0x04,
@@ -45,15 +46,21 @@ static void count(struct scsi_cmd *cmd)
 	}
 }
 
+static void meet_fate(struct scsi_cmd *cmd)
+{
+	cmd->status = SCSI_STATUS_TASK_ABORTED;
+	cmd->sense_length = 0;
+	cmd->data_in_length = 0;
+	cmd->aborted = cmd->fate == FATE_SILENT;
+}
+
 static void complete(struct scsi_cmd *cmd)
 {
 	assert(cmd->phase != SCSI_PHASE_COMPLETE && cmd->phase != SCSI_PHASE_IDLE);
 	list_remove(&cmd->link);
 	cmd->phase = SCSI_PHASE_COMPLETE;
-	if (cmd->aborted) {
-		cmd->status = SCSI_STATUS_TASK_ABORTED;
-		cmd->sense_length = 0;
-		cmd->data_in_length = 0;
+	if (UNLIKELY(cmd->aborted)) {
+		meet_fate(cmd);
 	} else if (cmd->status != SCSI_STATUS_GOOD) {
 		cmd->data_in_length = 0;
 	} else {
@@ -63,6 +70,8 @@ static void complete(struct scsi_cmd *cmd)
 	/* The medium's own memory is in use until it has been sent. */
 	if (cmd->data_in_length == 0)
 		range_leave(cmd);
+	if (UNLIKELY(cmd->leg != NULL))
+		taskset_ended(cmd);
 	cmd->port->complete(cmd);
 }
 
@@ -268,6 +277,8 @@ static struct nexus_lu *begin(struct scsi_cmd *cmd)
 
 	cmd->status = SCSI_STATUS_GOOD;
 	cmd->aborted = false;
+	cmd->fate = FATE_SILENT;
+	cmd->leg = NULL;
 	cmd->sense_length = 0;
 	extents_init(&cmd->data);
 	extents_init(&cmd->scratch);
@@ -337,6 +348,7 @@ void scsi_cmd_abort(struct scsi_cmd *cmd)
 		break;
 	case SCSI_PHASE_KEEP:
 	case SCSI_PHASE_RUNNING:
+	case SCSI_PHASE_SWEEP:
 	case SCSI_PHASE_DATA_OUT:
 		cmd->aborted = true;
 		break;

@@ -31,6 +31,7 @@ enum scsi_phase {
 	SCSI_PHASE_YIELD, /* it has been at it for long: others first */
 	SCSI_PHASE_FENCED, /* another command has the range to itself */
 	SCSI_PHASE_LOCK, /* it wants a range to itself */
+	SCSI_PHASE_SWEEP, /* it waits for others that it has aborted */
 	SCSI_PHASE_STORE, /* the store works on it */
 	SCSI_PHASE_KEEP, /* what it changed is on its way to the keeper */
 	SCSI_PHASE_COMPLETE, /* the port's, which sends the answer */

@@ -18,6 +18,7 @@
 #include "base/checked.h"
 #include "scsi/lu.h"
 #include "scsi/range.h"
+#include "scsi/taskset.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0"
@@ -235,6 +236,7 @@ static void free_lu(struct scsi_lu *lu)
 {
 	range_destroy(lu);
 	attention_source_destroy(&lu->attentions);
+	taskset_destroy(lu);
 	free(lu->counters_memory);
 	pthread_mutex_destroy(&lu->control);
 	free(lu);

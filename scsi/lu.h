@@ -118,8 +118,18 @@ struct scsi_lu {
 	 */
 	pthread_mutex_t control;
 	/* rarely written */
+	_Atomic(struct task_lane *) task_lanes[SCSI_REACTORS_MAX]; /* by reactor, which alone makes it */
+	_Atomic bool tas; /* of the control mode page: a command that another nexus aborts says so */
 	struct attention_source attentions;
 	struct range_home home;
+};
+
+/* One reactor's task sets of a logical unit; taskset.c. Only its thread touches it. */
+struct task_lane {
+	struct reactor *reactor;
+	struct scsi_lu *lu;
+	struct list sets; /* struct nexus_lu */
+	struct list legs; /* of sweeps, oldest first */
 };
 
 struct scsi_target {
@@ -136,6 +146,9 @@ struct nexus_lu {
 	bool read_only; /* to this initiator */
 	struct attention_state attentions;
 	struct list commands; /* its task set: commands in order of arrival */
+	struct scsi_nexus *nexus;
+	struct task_lane *lane; /* NULL: in none */
+	struct list_node link; /* of lane->sets */
 };
 
 struct scsi_nexus {

@@ -32,6 +32,7 @@ struct scsi_lu;		/* a logical unit: a store with an identity */
 struct scsi_target;	/* a SCSI target device: logical units by LUN */
 struct scsi_nexus;	/* I_T nexus: one initiator port at one target port */
 struct scsi_cmd;
+struct sweep_leg;
 
 enum scsi_task_attribute {	/* as in the iSCSI ATTR field */
 	SCSI_UNTAGGED = 0,
@@ -56,6 +57,12 @@ struct scsi_port_ops {
 	 * has left. With cmd->aborted set nothing is to be sent.
 	 */
 	void (*complete)(struct scsi_cmd *cmd);
+	/*
+	 * Terminate Data Transfer (SAM-5 section 5.4.3): CMD, which is between
+	 * receive_data_out and scsi_data_out_received, has been aborted. The port calls
+	 * the latter, with any error, as soon as nothing writes to cmd->data any more.
+	 */
+	void (*terminate_data_transfer)(struct scsi_cmd *cmd);
 };
 
 /*
@@ -109,6 +116,8 @@ struct scsi_cmd {
 	uint8_t phase;
 	uint8_t flags;
 	int kept;			/* 0 or the negative errno of the last cmd_keep */
+	uint8_t fate;			/* how it ends when it is aborted; taskset.h */
+	struct sweep_leg *leg;		/* that waits for its end */
 	uint64_t lba;
 	uint64_t blocks;
 	uint64_t started_ns;
@@ -228,13 +237,47 @@ void scsi_cmd_release(struct scsi_cmd *cmd);
  * unsolicited data / incorrect amount of data (0Bh/0Ch/0Dh); anything else: 0Bh/4Bh/00h.
  */
 
-/* --- task management; the port has aborted the commands it names and waited for them --- */
+/* --- task management; scsi/management.c --- */
+
+/*
+ * What concerns more than the commands of one nexus. Those of its own nexus are the
+ * port's to abort: it knows their names and has some that have not yet been received
+ * here. ABORT TASK, ABORT TASK SET and CLEAR TASK SET (which, a task set being one
+ * nexus's, is the same) are thus the port's alone.
+ */
+enum scsi_tmf {
+	SCSI_TMF_LOGICAL_UNIT_RESET,
+	SCSI_TMF_TARGET_RESET,		/* of every logical unit of the target */
+};
+
+enum scsi_tmf_response {
+	SCSI_TMF_FUNCTION_COMPLETE,
+	SCSI_TMF_FUNCTION_SUCCEEDED,	/* of a query: yes */
+	SCSI_TMF_FUNCTION_REJECTED,
+	SCSI_TMF_INCORRECT_LUN,
+};
+
+/* Embedded by its owner, which keeps it and the nexus until done. */
+struct scsi_tmf_request {
+	struct scsi_nexus *nexus;
+	enum scsi_tmf function;
+	uint64_t lun;			/* the LUN field */
+	void (*done)(struct scsi_tmf_request *request);
+	/* the answer */
+	enum scsi_tmf_response response;
+	/* of the device server */
+	unsigned remaining;
+	struct lu_reset *resets;
+};
+
+/*
+ * Task Management Request Received. DONE follows once, from the reactor's loop or
+ * from here, when all that the function has to do is done: a reset waits until the
+ * commands of all other nexuses have ended, on whatever reactor they are.
+ */
+void scsi_task_management(struct scsi_tmf_request *request);
 
 /* Whether LUN is there. */
 bool scsi_nexus_has_lun(const struct scsi_nexus *nexus, uint64_t lun);
-/* LOGICAL UNIT RESET has been carried out on every nexus's commands: sets the unit attentions. */
-void scsi_lun_reset(struct scsi_nexus *nexus, uint64_t lun);
-/* A reset of the whole target. */
-void scsi_target_reset(struct scsi_nexus *nexus);
 
 #endif

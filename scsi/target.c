@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Targets (logical units by LUN), nexuses, and what task management asks of the
- * device server. SAM-5 sections 4.7 (LUNs) and 6.3 (events).
+ * Targets (logical units by LUN) and nexuses. SAM-5 sections 4.7 (LUNs) and 6.3 (events).
  */
 #include <assert.h>
 #include <errno.h>
@@ -10,6 +9,7 @@
 
 #include "scsi/lu.h"
 #include "scsi/range.h"
+#include "scsi/taskset.h"
 
 /* ---- LUNs ----------------------------------------------------------------------- */
 
@@ -224,6 +224,10 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 	}
 	nexus->target = target;
 	nexus->reactor = config->reactor;
+	if (taskset_join(nexus) != 0) {
+		free_nexus(nexus);
+		return -ENOMEM;
+	}
 	nexus->arena = reactor_arena(config->reactor);
 	nexus->slot = reactor_index(config->reactor);
 	nexus->target_port_group = config->target_port_group;
@@ -252,6 +256,7 @@ void scsi_nexus_destroy(struct scsi_nexus *nexus)
 		if (nexus->lu[i].lu != NULL)
 			attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
 	}
+	taskset_leave(nexus);
 	free_nexus(nexus);
 }
 
@@ -277,20 +282,4 @@ bool scsi_nexus_has_lun(const struct scsi_nexus *nexus, uint64_t lun)
 	int number = lun_decode(lun);
 
 	return number >= 0 && (unsigned)number < nexus->lun_count && nexus->lu[number].lu != NULL;
-}
-
-void scsi_lun_reset(struct scsi_nexus *nexus, uint64_t lun)
-{
-	if (scsi_nexus_has_lun(nexus, lun))
-		attention_raise(&nexus->lu[lun_decode(lun)].lu->attentions, ATTENTION_LU_RESET);
-}
-
-void scsi_target_reset(struct scsi_nexus *nexus)
-{
-	struct scsi_target *target = nexus->target;
-
-	for (unsigned i = 0; i < target->lun_end; i++) {
-		if (target->lu[i] != NULL)
-			attention_raise(&target->lu[i]->attentions, ATTENTION_TARGET_RESET);
-	}
 }

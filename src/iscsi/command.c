@@ -416,9 +416,22 @@ static void receive_data_out(struct scsi_cmd *cmd)
 	task_progress(task);
 }
 
+/* Another nexus has aborted it. */
+static void terminate_data_transfer(struct scsi_cmd *cmd)
+{
+	struct iscsi_task *task = task_of_cmd(cmd);
+
+	task->flags |= TASK_TERMINATED;
+	if (task->flags & TASK_GETTING)
+		command_forget_transport(task);
+	else
+		task_progress(task);
+}
+
 const struct scsi_port_ops command_port_ops = {
 	.receive_data_out = receive_data_out,
 	.complete = complete,
+	.terminate_data_transfer = terminate_data_transfer,
 };
 
 /* --- abort --- */
@@ -459,7 +472,7 @@ void task_progress(struct iscsi_task *task)
 	}
 	if (!(flags & TASK_WANTED))
 		return;
-	if (flags & TASK_ABORTED) {
+	if (flags & (TASK_ABORTED | TASK_TERMINATED)) {
 		task->flags &= (uint16_t)~TASK_WANTED;
 		scsi_data_out_received(&task->cmd, -ECANCELED);
 		return;

@@ -121,8 +121,6 @@ struct broadcast {
 	void (*done)(struct broadcast *broadcast);
 	void *context;
 	const struct iscsi_target *target;	/* for whom it is about one */
-	uint64_t lun;
-	bool all_luns;
 	_Atomic unsigned remaining;
 	struct message finished;
 	unsigned leg_count;

@@ -33,6 +33,7 @@ enum {
 	TASK_RECEIVED = 0x1000,		/* all of its data-out was received */
 	TASK_EARLY = 0x2000,		/* what is landing goes to `early` first */
 	TASK_BEGUN = 0x4000,		/* the mover knows it */
+	TASK_TERMINATED = 0x8000,	/* its data-out is not to come any more */
 };
 
 struct iscsi_task {

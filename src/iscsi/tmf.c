@@ -13,13 +13,9 @@ struct tmf {
 	struct iscsi_session *session;
 	struct iscsi_conn *conn;	/* that gets the answer */
 	struct bhs_tmf_request request;
-	struct abort_wait wait;
-};
-
-/* One session's part in a reset that concerns many. */
-struct reset_part {
-	struct abort_wait wait;
-	struct broadcast_leg *leg;
+	struct abort_wait wait;		/* for this session's own tasks */
+	struct scsi_tmf_request scsi;	/* for all others */
+	unsigned waiting;		/* for how many of these two */
 };
 
 static void send_response(struct iscsi_conn *conn, uint32_t itt, enum iscsi_tmf_response code)
@@ -112,94 +108,74 @@ static void broadcast_free(struct broadcast *broadcast)
 	free(broadcast);
 }
 
-static void reset_done(struct broadcast *broadcast)
+/* The answer is on its way; then all connections go (SAM: a hard reset). */
+static void drop_all(struct iscsi_session *session)
 {
-	struct tmf *tmf = broadcast->context;
-	struct iscsi_session *session = tmf->session;
-	bool cold = tmf->request.function == ISCSI_TMF_TARGET_COLD_RESET;
+	struct broadcast *broadcast = broadcast_create(session->core->node, session->core);
 
-	if (broadcast->all_luns)
-		scsi_target_reset(session->nexus);
-	else
-		scsi_lun_reset(session->nexus, tmf->request.lun);
-	tmf_end(tmf, ISCSI_TMF_RESPONSE_COMPLETE);
-	if (!cold) {
-		free(broadcast);
+	if (broadcast == NULL) {
+		log_warning("iscsi: no memory to drop the sessions of a target cold reset");
 		return;
 	}
-	/* The answer is on its way; then all connections go (SAM: a hard reset). */
 	broadcast->run = drop_sessions;
 	broadcast->done = broadcast_free;
+	broadcast->target = session->target;
 	broadcast_start(broadcast);
 }
 
-static void part_ended(struct abort_wait *wait)
+static enum iscsi_tmf_response response_of(const struct scsi_tmf_request *request)
 {
-	struct reset_part *part = container_of(wait, struct reset_part, wait);
-	struct iscsi_session *session = wait->session;
-	struct broadcast_leg *leg = part->leg;
+	static const enum iscsi_tmf_response codes[] = {
+		[SCSI_TMF_FUNCTION_COMPLETE] = ISCSI_TMF_RESPONSE_COMPLETE,
+		[SCSI_TMF_FUNCTION_SUCCEEDED] = ISCSI_TMF_RESPONSE_SUCCEEDED,
+		[SCSI_TMF_FUNCTION_REJECTED] = ISCSI_TMF_RESPONSE_REJECTED,
+		[SCSI_TMF_INCORRECT_LUN] = ISCSI_TMF_RESPONSE_NO_LUN,
+	};
 
-	free(part);
-	session_request_end(session, NULL);
-	if (--leg->waiting == 0)
-		broadcast_leg_done(leg);
+	return codes[request->response];
 }
 
-static void reset_session(struct broadcast_leg *leg, struct iscsi_session *session)
-{
-	struct reset_part *part = calloc(1, sizeof(*part));
-
-	/* Without memory the commands are aborted all the same, only not waited for. */
-	if (part == NULL) {
-		session_abort_all(session);
-		return;
-	}
-	part->leg = leg;
-	part->wait.session = session;
-	part->wait.lun = leg->broadcast->lun;
-	part->wait.all_luns = leg->broadcast->all_luns;
-	part->wait.done = part_ended;
-	session_request_begin(session, NULL);
-	leg->waiting++;
-	session_abort(&part->wait);
-}
-
-static void reset_run(struct broadcast_leg *leg)
-{
-	struct list_node *node;
-
-	leg->waiting = 1;
-	LIST_FOR_EACH(node, &leg->core->sessions_here) {
-		struct iscsi_session *session = container_of(node, struct iscsi_session, link);
-
-		if (session->target == leg->broadcast->target)
-			reset_session(leg, session);
-	}
-	if (--leg->waiting == 0)
-		broadcast_leg_done(leg);
-}
-
-static void reset(struct tmf *tmf, bool all_luns)
+static void reset_part_done(struct tmf *tmf)
 {
 	struct iscsi_session *session = tmf->session;
-	struct broadcast *broadcast;
 
-	if (!all_luns && !scsi_nexus_has_lun(session->nexus, tmf->request.lun)) {
+	if (--tmf->waiting != 0)
+		return;
+	if (tmf->request.function == ISCSI_TMF_TARGET_COLD_RESET)
+		drop_all(session);
+	tmf_end(tmf, response_of(&tmf->scsi));
+}
+
+static void own_tasks_ended(struct abort_wait *wait)
+{
+	reset_part_done(container_of(wait, struct tmf, wait));
+}
+
+static void others_reset(struct scsi_tmf_request *request)
+{
+	reset_part_done(container_of(request, struct tmf, scsi));
+}
+
+static void reset(struct tmf *tmf, enum scsi_tmf function)
+{
+	struct iscsi_session *session = tmf->session;
+
+	if (function == SCSI_TMF_LOGICAL_UNIT_RESET &&
+	    !scsi_nexus_has_lun(session->nexus, tmf->request.lun)) {
 		tmf_end(tmf, ISCSI_TMF_RESPONSE_NO_LUN);
 		return;
 	}
-	broadcast = broadcast_create(session->core->node, session->core);
-	if (broadcast == NULL) {
-		tmf_end(tmf, ISCSI_TMF_RESPONSE_REJECTED);
-		return;
-	}
-	broadcast->run = reset_run;
-	broadcast->done = reset_done;
-	broadcast->context = tmf;
-	broadcast->target = session->target;
-	broadcast->lun = tmf->request.lun;
-	broadcast->all_luns = all_luns;
-	broadcast_start(broadcast);
+	tmf->waiting = 2;
+	tmf->wait.session = session;
+	tmf->wait.lun = tmf->request.lun;
+	tmf->wait.all_luns = function == SCSI_TMF_TARGET_RESET;
+	tmf->wait.done = own_tasks_ended;
+	session_abort(&tmf->wait);
+	tmf->scsi.nexus = session->nexus;
+	tmf->scsi.function = function;
+	tmf->scsi.lun = tmf->request.lun;
+	tmf->scsi.done = others_reset;
+	scsi_task_management(&tmf->scsi);
 }
 
 /* --- requests --- */
@@ -215,11 +191,11 @@ static void dispatch(struct tmf *tmf)
 		abort_task_set(tmf);
 		break;
 	case ISCSI_TMF_LOGICAL_UNIT_RESET:
-		reset(tmf, false);
+		reset(tmf, SCSI_TMF_LOGICAL_UNIT_RESET);
 		break;
 	case ISCSI_TMF_TARGET_WARM_RESET:
 	case ISCSI_TMF_TARGET_COLD_RESET:
-		reset(tmf, true);
+		reset(tmf, SCSI_TMF_TARGET_RESET);
 		break;
 	case ISCSI_TMF_TASK_REASSIGN:
 		tmf_end(tmf, ISCSI_TMF_RESPONSE_REASSIGN_NOT_SUPPORTED);

@@ -178,7 +178,20 @@ static void port_complete(struct scsi_cmd *scsi)
 	CHECK(scsi->aborted || (scsi->status == 0x02) == (scsi->sense_length != 0));
 }
 
-static const struct scsi_port_ops port = { port_receive, port_complete };
+static void port_terminate(struct scsi_cmd *scsi)
+{
+	struct fuzz_cmd *cmd = of_cmd(scsi);
+
+	CHECK(cmd->wants_data);
+	cmd->wants_data = false;
+	scsi_data_out_received(scsi, -ECANCELED);
+}
+
+static const struct scsi_port_ops port = {
+	.receive_data_out = port_receive,
+	.complete = port_complete,
+	.terminate_data_transfer = port_terminate,
+};
 
 /* ---- all of it, made for each input, so that each gives the same again ---- */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "scsi/lu.h"
 #include "sys/memory.h"
 
 /* ---- the store ------------------------------------------------------------------- */
@@ -271,7 +272,18 @@ static void port_complete(struct scsi_cmd *scsi)
 	extents_copy_out(&scsi->data, 0, cmd->in, cmd->in_length);
 }
 
+static void port_terminate(struct scsi_cmd *scsi)
+{
+	struct bed_cmd *cmd = of_cmd(scsi);
+
+	assert_true(cmd->wants_data);
+	cmd->wants_data = false;
+	cmd->terminated = true;
+	scsi_data_out_received(scsi, -ECANCELED);
+}
+
 static const struct scsi_port_ops bed_port = {
+	.terminate_data_transfer = port_terminate,
 	.receive_data_out = port_receive,
 	.complete = port_complete,
 };
@@ -415,6 +427,28 @@ void bed_clear_attention(struct bed *bed)
 		cmd.cmd.lun = (uint64_t)lun << 48;
 		bed_run(&cmd);
 	}
+}
+
+static void managed(struct scsi_tmf_request *request)
+{
+	assert_true(request->function < 1000);
+	request->function += 1000;
+}
+
+enum scsi_tmf_response bed_manage(struct scsi_nexus *nexus, enum scsi_tmf function, uint64_t lun)
+{
+	struct scsi_tmf_request request = {
+		.nexus = nexus,
+		.function = function,
+		.lun = lun,
+		.done = managed,
+	};
+
+	scsi_task_management(&request);
+	for (unsigned i = 0; i < 100 && request.function < 1000; i++)
+		reactor_turn(nexus->reactor, 0);
+	assert_true(request.function >= 1000);
+	return request.response;
 }
 
 /* ---- commands -------------------------------------------------------------------- */

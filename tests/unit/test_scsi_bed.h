@@ -93,6 +93,7 @@ struct bed_cmd {
 	int data_error; /* comes instead of data */
 	/* answers */
 	bool wants_data;
+	bool terminated; /* the data was not wanted any more */
 	unsigned completions;
 	uint8_t *in; /* what came, in_length bytes */
 	uint32_t in_length;
@@ -113,6 +114,9 @@ struct bed_blob *bed_blob(struct bed *bed, const char *what);
 /* Takes the unit attention of the new nexus away. */
 void bed_clear_attention(struct bed *bed);
 struct scsi_nexus *bed_nexus(struct bed *bed, const char *initiator_port);
+
+/* Runs a task management function to its end; the test fails when it has none. */
+enum scsi_tmf_response bed_manage(struct scsi_nexus *nexus, enum scsi_tmf function, uint64_t lun);
 
 /* Fills in CDB (LENGTH bytes, 16 at least come) with no data; then set what is needed. */
 void bed_cdb(struct bed *bed, struct bed_cmd *cmd, const uint8_t *cdb, size_t length);

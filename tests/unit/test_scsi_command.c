@@ -133,7 +133,7 @@ static void test_gate__unit_attention_once(void **state)
 	struct bed *bed = *state;
 	struct bed_cmd cmd;
 
-	scsi_lun_reset(bed->nexus, 0);
+	bed_manage(bed->nexus, SCSI_TMF_LOGICAL_UNIT_RESET, 0);
 	/* INQUIRY and REPORT LUNS do not mind and leave it. */
 	BED_CDB(bed, &cmd, 0x12, 0, 0, 0, 96, 0);
 	bed_wants(&cmd, 96);

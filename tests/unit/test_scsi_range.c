@@ -472,7 +472,10 @@ static void worker_go_on(struct deferred *again)
 	worker->next(worker);
 }
 
-static const struct scsi_port_ops worker_port = { worker_receive, worker_complete };
+static const struct scsi_port_ops worker_port = {
+	.receive_data_out = worker_receive,
+	.complete = worker_complete,
+};
 
 static void command(struct worker *worker, uint8_t opcode, uint64_t lba, uint8_t blocks,
 		    uint32_t out, void (*next)(struct worker *worker))

@@ -221,12 +221,12 @@ static void test_attention__reset_reaches_every_nexus_once(void **state)
 	other = bed_nexus(&bed, "other");
 	told(&bed, bed.nexus, 0x2900);
 	told(&bed, other, 0x2900);
-	scsi_lun_reset(bed.nexus, 0);
+	bed_manage(bed.nexus, SCSI_TMF_LOGICAL_UNIT_RESET, 0);
 	told(&bed, other, 0x2903);
 	told(&bed, other, 0);
 	told(&bed, bed.nexus, 0x2903);
 	told(&bed, bed.nexus, 0);
-	scsi_target_reset(other);
+	bed_manage(other, SCSI_TMF_TARGET_RESET, 0);
 	told(&bed, bed.nexus, 0x2902);
 	told(&bed, other, 0x2902);
 	told(&bed, other, 0);
@@ -245,12 +245,12 @@ static void test_attention__higher_reset_covers_lower(void **state)
 
 	(void)state;
 	bed_setup(&bed, &(struct bed_config){ 0 });
-	scsi_lun_reset(bed.nexus, 0);
-	scsi_target_reset(bed.nexus);
+	bed_manage(bed.nexus, SCSI_TMF_LOGICAL_UNIT_RESET, 0);
+	bed_manage(bed.nexus, SCSI_TMF_TARGET_RESET, 0);
 	told(&bed, bed.nexus, 0x2900);
 	told(&bed, bed.nexus, 0);
-	scsi_lun_reset(bed.nexus, 0);
-	scsi_target_reset(bed.nexus);
+	bed_manage(bed.nexus, SCSI_TMF_LOGICAL_UNIT_RESET, 0);
+	bed_manage(bed.nexus, SCSI_TMF_TARGET_RESET, 0);
 	told(&bed, bed.nexus, 0x2902);
 	told(&bed, bed.nexus, 0);
 	bed_teardown(&bed);
@@ -263,8 +263,11 @@ static void test_scsi_lun_reset__unknown_lun(void **state)
 	(void)state;
 	bed_setup(&bed, &(struct bed_config){ 0 });
 	bed_clear_attention(&bed);
-	scsi_lun_reset(bed.nexus, UINT64_C(0x0005000000000000));
-	scsi_lun_reset(bed.nexus, UINT64_MAX);
+	assert_int_equal(bed_manage(bed.nexus, SCSI_TMF_LOGICAL_UNIT_RESET,
+				    UINT64_C(0x0005000000000000)),
+			 SCSI_TMF_INCORRECT_LUN);
+	assert_int_equal(bed_manage(bed.nexus, SCSI_TMF_LOGICAL_UNIT_RESET, UINT64_MAX),
+			 SCSI_TMF_INCORRECT_LUN);
 	told(&bed, bed.nexus, 0);
 	bed_teardown(&bed);
 }

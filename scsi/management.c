@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Task management functions that reach beyond one nexus's commands: SAM-5
+ * sections 6.3 (resets) and 7. Whose commands they end stands in taskset.c.
+ */
+#include <stdlib.h>
+
+#include "base/container.h"
+#include "scsi/lu.h"
+#include "scsi/taskset.h"
+
+/* One logical unit's part in a reset. */
+struct lu_reset {
+	struct taskset_sweep sweep;
+	struct scsi_tmf_request *request;
+};
+
+static void end(struct scsi_tmf_request *request, enum scsi_tmf_response response)
+{
+	request->response = response;
+	request->done(request);
+}
+
+/* ---- resets -------------------------------------------------------------------------- */
+
+/*
+ * What a reset changes beside ending commands (SAM-5 section 6.3.3). Whoever keeps a state of
+ * the logical unit that a reset concerns is called from here.
+ */
+static void reset_state(struct scsi_lu *lu, enum attention attention)
+{
+	attention_raise(&lu->attentions, attention);
+}
+
+/* The port sees to the commands of the nexus that asks. */
+static bool is_another(const struct taskset_sweep *sweep, const struct scsi_nexus *nexus)
+{
+	return nexus != sweep->asker;
+}
+
+static void part_done(struct scsi_tmf_request *request)
+{
+	if (--request->remaining != 0)
+		return;
+	free(request->resets);
+	request->resets = NULL;
+	request->done(request);
+}
+
+static void swept(struct taskset_sweep *sweep)
+{
+	part_done(container_of(sweep, struct lu_reset, sweep)->request);
+}
+
+static bool reset_lu(struct scsi_tmf_request *request, struct lu_reset *reset, struct scsi_lu *lu,
+		     enum attention attention)
+{
+	reset->request = request;
+	reset->sweep.lu = lu;
+	reset->sweep.reactor = request->nexus->reactor;
+	reset->sweep.choose = is_another;
+	reset->sweep.asker = request->nexus;
+	reset->sweep.done = swept;
+	if (taskset_sweep(&reset->sweep) != 0)
+		return false;
+	request->remaining++;
+	reset_state(lu, attention);
+	return true;
+}
+
+static void reset_one(struct scsi_tmf_request *request)
+{
+	struct nexus_lu *state = nexus_lu(request->nexus, lun_decode(request->lun));
+
+	if (state == NULL || state->lu == NULL) {
+		end(request, SCSI_TMF_INCORRECT_LUN);
+		return;
+	}
+	request->resets = calloc(1, sizeof(*request->resets));
+	if (request->resets == NULL ||
+	    !reset_lu(request, request->resets, state->lu, ATTENTION_LU_RESET)) {
+		free(request->resets);
+		end(request, SCSI_TMF_FUNCTION_REJECTED);
+	}
+}
+
+static void reset_all(struct scsi_tmf_request *request)
+{
+	struct scsi_target *target = request->nexus->target;
+
+	request->resets = calloc(target->lun_end + 1, sizeof(*request->resets));
+	if (request->resets == NULL) {
+		end(request, SCSI_TMF_FUNCTION_REJECTED);
+		return;
+	}
+	/* Sweeps never end from here, but there may be none. */
+	request->remaining = 1;
+	for (unsigned i = 0; i < target->lun_end; i++) {
+		if (target->lu[i] != NULL &&
+		    !reset_lu(request, &request->resets[i], target->lu[i],
+			      ATTENTION_TARGET_RESET))
+			request->response = SCSI_TMF_FUNCTION_REJECTED;
+	}
+	part_done(request);
+}
+
+/* ---- the door ------------------------------------------------------------------------ */
+
+void scsi_task_management(struct scsi_tmf_request *request)
+{
+	request->remaining = 0;
+	request->response = SCSI_TMF_FUNCTION_COMPLETE;
+	switch (request->function) {
+	case SCSI_TMF_LOGICAL_UNIT_RESET:
+		reset_one(request);
+		break;
+	case SCSI_TMF_TARGET_RESET:
+		reset_all(request);
+		break;
+	}
+}
