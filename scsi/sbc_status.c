@@ -16,6 +16,7 @@ enum {
 	HEADER = 8,
 	DESCRIPTOR = 16,
 	DESCRIPTORS_MAX = 64, /* each may cost a system call */
+	QUESTIONS_MAX = 16384, /* to the store, which may see only a piece at a time */
 	MAPPED = 0x00,
 	DEALLOCATED = 0x01,
 };
@@ -41,7 +42,18 @@ static int finish(struct scsi_cmd *cmd)
 	return cmd_send_parameters(cmd, list_length(cmd));
 }
 
-/* Adjacent descriptors may say the same. */
+/* Makes the last descriptor longer by BLOCKS where it says the same; else there must be a new one. */
+static bool extend_run(struct scsi_cmd *cmd, uint32_t blocks, uint8_t status)
+{
+	uint8_t *last = list_of(cmd) + list_length(cmd) - DESCRIPTOR;
+
+	if (list_length(cmd) == HEADER || last[12] != status ||
+	    get_be32(last + 8) > UINT32_MAX - blocks)
+		return false;
+	put_be32(last + 8, get_be32(last + 8) + blocks);
+	return true;
+}
+
 static void put_run(struct scsi_cmd *cmd, uint32_t blocks, uint8_t status)
 {
 	uint32_t length = list_length(cmd);
@@ -53,10 +65,24 @@ static void put_run(struct scsi_cmd *cmd, uint32_t blocks, uint8_t status)
 	put_be32(list_of(cmd), length + DESCRIPTOR - 4);
 }
 
+/* Whether another descriptor has room: one at least, and no more than go out. */
+static bool has_room(const struct scsi_cmd *cmd)
+{
+	uint32_t room = min(get_be32(cmd->cdb + 10), cmd_bytes_wanted(cmd));
+	uint32_t length = list_length(cmd);
+
+	return length == HEADER ||
+	       (length < room && length < HEADER + DESCRIPTORS_MAX * DESCRIPTOR);
+}
+
 static int tell(struct scsi_cmd *cmd, uint64_t blocks, uint8_t status)
 {
 	blocks = min(min(max(blocks, UINT64_C(1)), cmd->blocks), (uint64_t)UINT32_MAX);
-	put_run(cmd, (uint32_t)blocks, status);
+	if (!extend_run(cmd, (uint32_t)blocks, status)) {
+		if (!has_room(cmd))
+			return finish(cmd);
+		put_run(cmd, (uint32_t)blocks, status);
+	}
 	cmd->lba += blocks;
 	cmd->blocks -= blocks;
 	return ask(cmd);
@@ -73,16 +99,10 @@ static int have_run(struct scsi_cmd *cmd)
 	return tell(cmd, align_up(cmd->io.run, cmd->lu->block_size) >> shift, MAPPED);
 }
 
-/* cmd->lba and cmd->blocks are what has not been told of. */
+/* cmd->lba and cmd->blocks are what has not been told of; steps counts the questions. */
 static int ask(struct scsi_cmd *cmd)
 {
-	uint32_t room = min(get_be32(cmd->cdb + 10), cmd_bytes_wanted(cmd));
-	uint32_t length = list_length(cmd);
-
-	if (cmd->blocks == 0 || length >= HEADER + DESCRIPTORS_MAX * DESCRIPTOR)
-		return finish(cmd);
-	/* One descriptor at least, and no more than go out. */
-	if (length > HEADER && length >= room)
+	if (cmd->blocks == 0 || cmd->steps++ == QUESTIONS_MAX)
 		return finish(cmd);
 	/* What is not thin has no holes, whatever lies below. */
 	if (!cmd->lu->thin)
@@ -94,6 +114,7 @@ static int begin(struct scsi_cmd *cmd)
 {
 	memset(list_of(cmd), 0, EXTENT_MIN);
 	put_be32(list_of(cmd), HEADER - 4);
+	cmd->steps = 0;
 	return ask(cmd);
 }
 

@@ -120,6 +120,7 @@ struct scsi_cmd {
 	struct sweep_leg *leg;		/* that waits for its end */
 	uint64_t lba;
 	uint64_t blocks;
+	uint32_t steps;			/* for those that count them */
 	uint64_t started_ns;
 	int (*resume)(struct scsi_cmd *cmd);	/* the next step, once what it waits for has come */
 	struct arena_waiter waiter;

@@ -141,13 +141,38 @@ static bool is_in_place(const struct ram_store *ram, const struct store_io *io)
 	return true;
 }
 
+#define GRANULE UINT64_C(4096) /* of STORE_STATUS */
+
+/*
+ * Zeros count as a hole, wherever they come from: what is discarded becomes
+ * zeros, and a record of it would cost every write. One step's worth at a time.
+ */
+static void find_run(const struct ram_store *ram, struct store_io *io)
+{
+	uint64_t range = min_t(uint64_t, io->range, STEPPER_BYTES);
+
+	io->is_hole = false;
+	for (io->run = 0; io->run < range;) {
+		uint64_t at = io->offset + io->run;
+		uint64_t length = min(GRANULE - at % GRANULE, range - io->run);
+		const uint8_t *own = locate(ram, at, &length, NULL);
+		bool is_zero = own[0] == 0 && memcmp(own, own + 1, length - 1) == 0;
+
+		if (io->run != 0 && is_zero != io->is_hole)
+			break;
+		io->is_hole = is_zero;
+		io->run += length;
+	}
+	io->done(io, 0);
+}
+
 static void ram_submit(struct store *store, struct store_io *io)
 {
 	struct ram_store *ram = ram_of(store);
 	int rc = store_io_check(store, io);
 
 	if (rc == 0 && io->op == STORE_STATUS)
-		store_is_mapped(io);
+		find_run(ram, io);
 	else if (rc < 0 || is_in_place(ram, io))
 		io->done(io, rc);
 	else

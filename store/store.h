@@ -76,7 +76,7 @@ struct store_io {
 
 	/* the answer to STORE_STATUS: so many bytes from offset on, 1 to range, are all alike */
 	uint64_t run;
-	bool is_hole;			/* no space behind them, they read as zeros; else there may be */
+	bool is_hole;			/* nothing is kept there, they read as zeros; else there may be */
 
 	/* of the store */
 	struct io_op engine;

@@ -128,6 +128,40 @@ static void test_sbc_get_lba_status__store_error(void **state)
 	bed_teardown(&bed);
 }
 
+/* The store sees 256 KiB at a time; neighbours that are alike become one. */
+static void test_sbc_get_lba_status__of_memory(void **state)
+{
+	uint8_t data[512] = { 1 };
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ .kind = "ram", .lu = { .thin = true } });
+	bed_clear_attention(&bed);
+	BED_CDB(&bed, &cmd, 0x2a, 0, 0, 0, 0x10, 3, 0, 0, 1, 0);
+	bed_has(&cmd, data, 512);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	get_status(&bed, &cmd, 0, 4096);
+	assert_int_equal(bed_get(&cmd), 0x00);
+	assert_int_equal(cmd.in_length, 8 + 3 * 16);
+	expect_descriptor(&cmd, 0, 0, 4096, 1);
+	expect_descriptor(&cmd, 1, 4096, 8, 0);
+	expect_descriptor(&cmd, 2, 4104, 32768 - 4104, 1);
+	bed_release(&cmd);
+	/* All of the one that has room, and no more. */
+	get_status(&bed, &cmd, 4104, 24);
+	assert_int_equal(bed_get(&cmd), 0x00);
+	assert_int_equal(cmd.in_length, 24);
+	expect_descriptor(&cmd, 0, 4104, 32768 - 4104, 1);
+	bed_release(&cmd);
+	get_status(&bed, &cmd, 8, 24);
+	assert_int_equal(bed_get(&cmd), 0x00);
+	assert_int_equal(get_be32(cmd.in), 20);
+	expect_descriptor(&cmd, 0, 8, 4088, 1);
+	bed_release(&cmd);
+	bed_teardown(&bed);
+}
+
 static void test_sbc_get_lba_status__of_a_file(void **state)
 {
 	char path[] = "/tmp/test_scsi_sbc_status.XXXXXX";
@@ -170,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_sbc_get_lba_status__holes_smaller_than_blocks),
 		cmocka_unit_test(test_sbc_get_lba_status__not_thin),
 		cmocka_unit_test(test_sbc_get_lba_status__store_error),
+		cmocka_unit_test(test_sbc_get_lba_status__of_memory),
 		cmocka_unit_test(test_sbc_get_lba_status__of_a_file),
 	};
 

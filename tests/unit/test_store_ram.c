@@ -188,6 +188,42 @@ static void test_ram_write_zeroes__goes_in_steps_and_other_commands_go_on(void *
 	rig_teardown(&rig);
 }
 
+static void expect_run(struct rig *rig, struct store *ram, uint64_t offset, uint64_t range,
+		       uint64_t run, bool is_hole)
+{
+	struct rig_io io;
+
+	rig_prepare(rig, &io, ram, STORE_STATUS, offset, range);
+	store_submit(&io.io);
+	assert_int_equal(rig_wait(rig, &io), 0);
+	assert_int_equal(io.io.run, run);
+	assert_int_equal(io.io.is_hole, is_hole);
+}
+
+static void test_ram_status__zeros_are_holes(void **state)
+{
+	struct rig rig;
+	struct store *ram;
+
+	(void)state;
+	if (!rig_setup(&rig, ENGINE_EPOLL, 1))
+		skip();
+	ram = rig_open(&rig, &(struct rig_open){ .kind = "ram", .settings = { "size=4M" } });
+	assert_int_equal(rig_write(&rig, ram, 0, 100000, "x", 1), 0);
+	/* The granule of 4 KiB that it is in, and what is before it. */
+	expect_run(&rig, ram, 0, 4 << 20, 98304, true);
+	expect_run(&rig, ram, 5000, 1 << 20, 98304 - 5000, true);
+	expect_run(&rig, ram, 98304, 1 << 20, 4096, false);
+	expect_run(&rig, ram, 99000, 10, 10, true);
+	/* Not everything at once. */
+	expect_run(&rig, ram, 102400, 3 << 20, 256 << 10, true);
+	assert_int_equal(rig_do(&rig, ram, STORE_DISCARD, 98304, 4096), 0);
+	expect_run(&rig, ram, 98304, 8192, 8192, true);
+	expect_run(&rig, ram, (4 << 20) - 1, 1, 1, true);
+	store_close(ram);
+	rig_teardown(&rig);
+}
+
 static void test_ram_cancel__ends_a_long_zeroing(void **state)
 {
 	struct rig rig;
@@ -328,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_ram_submit__of_a_mapping_leaves_the_data_where_it_is),
 		cmocka_unit_test(test_ram_submit__copies_from_a_mapping_of_another_place),
 		cmocka_unit_test(test_ram_write_zeroes__goes_in_steps_and_other_commands_go_on),
+		cmocka_unit_test(test_ram_status__zeros_are_holes),
 		cmocka_unit_test(test_ram_cancel__ends_a_long_zeroing),
 		cmocka_unit_test(test_ram_cancel__of_the_only_one_leaves_the_reactor_idle),
 		cmocka_unit_test(test_ram_submit__large_transfers_go_in_steps),
