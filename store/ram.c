@@ -67,16 +67,20 @@ static void fill_zeroes(const struct ram_store *ram, uint64_t offset, uint64_t b
 }
 
 /* Copies between a part of the store and a part of an extent. */
-static void copy(const struct ram_store *ram, uint64_t offset, uint8_t *data, uint64_t bytes,
-		 bool to_store)
+static void copy(const struct ram_store *ram, const struct store_io *io, uint64_t offset,
+		 uint8_t *data, uint64_t bytes)
 {
+	bool to_store = io->op == STORE_WRITE;
+
 	while (bytes > 0) {
 		uint64_t length = bytes;
 		uint8_t *own = locate(ram, offset, &length, NULL);
 
 		/* The data of a mapped I/O is here already; that of another mapping may overlap. */
-		if (own != data)
+		if (own != data) {
 			memmove(to_store ? own : data, to_store ? data : own, length);
+			reactor_count_copied(io->reactor, length);
+		}
 		offset += length;
 		data += length;
 		bytes -= length;
@@ -95,7 +99,7 @@ static void transfer(const struct ram_store *ram, const struct store_io *io, uin
 	for (; bytes > 0; extent++, skip = 0) {
 		uint32_t length = min_t(uint32_t, bytes, extent->length - (uint32_t)skip);
 
-		copy(ram, io->offset + at, extent->data + skip, length, io->op == STORE_WRITE);
+		copy(ram, io, io->offset + at, extent->data + skip, length);
 		at += length;
 		bytes -= length;
 	}

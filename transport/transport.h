@@ -304,13 +304,22 @@ int tcp_listen(const struct transport_listener_config *config, struct transport_
 struct iser;		/* the process's RDMA devices, and the memory registered with them */
 struct iser_verbs;
 
+enum iser_odp { ISER_ODP_AUTO, ISER_ODP_OFF };
+
+/*
+ * SEND with Invalidate, for initiators that welcome it. AUTO: unless the device or its driver is
+ * known to lose sessions by it.
+ */
+enum iser_invalidate { ISER_INVALIDATE_AUTO, ISER_INVALIDATE_ON, ISER_INVALIDATE_OFF };
+
 struct iser_config {
 	struct memory *memory;
 	struct reactor *const *reactors;
 	unsigned reactor_count;
 	unsigned window;	/* commands of a session at most, for the receives; 0: default 128 */
 	int busy_poll_us;	/* as in struct reactor_config */
-	enum memory_mode odp;	/* on-demand paging; AUTO and ON: where the device has it */
+	enum iser_odp odp;	/* on-demand paging; AUTO: where the device has it */
+	enum iser_invalidate invalidate;
 	const struct iser_verbs *verbs;	/* NULL: the machine's; tests bring their own */
 };
 
@@ -323,9 +332,26 @@ int iser_create(const struct iser_config *config, struct iser **out, char *error
 		size_t error_size);
 /* The reactors have stopped, but are still there; no connection and no listener is left. */
 void iser_destroy(struct iser *iser);
-/* Shows VISIT a line about each device: what it is and how memory is registered. Any thread. */
-void iser_describe(struct iser *iser, void (*visit)(void *context, const char *line),
-		   void *context);
+
+/* An RDMA device: what it is, and how memory is registered with it. */
+struct iser_device_info {
+	const char *name;
+	bool is_iwarp;
+	int node;			/* NUMA node, -1: not known */
+	unsigned connections;		/* each with a queue pair, from the request on */
+	uint64_t regions, bytes;	/* registered now */
+	uint64_t registrations;		/* calls of ibv_reg_mr since the start, */
+	uint64_t registrations_later;	/* and of them those since the first connection came */
+	uint64_t refused;		/* regions that could not be registered */
+	bool has_odp;
+	bool invalidates;
+	const char *sentence;		/* all that, for people */
+};
+
+/* Any thread. INFO and what it points to are gone when VISIT returns. */
+void iser_visit_devices(struct iser *iser,
+			void (*visit)(void *context, const struct iser_device_info *info),
+			void *context);
 
 /* As tcp_listen, by RDMA CM; the port number may be that of a TCP portal. CONFIG's reactor is one of ISER's. */
 int iser_listen(struct iser *iser, const struct transport_listener_config *config,

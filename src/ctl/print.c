@@ -193,6 +193,15 @@ static void print_sentences(const char *heading, struct json_object *sentences)
 		printf("  none\n");
 }
 
+static void print_iser(struct json_object *devices)
+{
+	if (length_of(devices) == 0)
+		return;
+	printf("\niser\n");
+	for (size_t i = 0; i < length_of(devices); i++)
+		printf("  %s\n", text_of(json_object_array_get_idx(devices, i), "sentence"));
+}
+
 static void print_portals(struct json_object *portals)
 {
 	struct table table;
@@ -226,8 +235,7 @@ void print_status(struct json_object *result)
 	print_features(member(result, "reactors"));
 	print_memory(member(result, "memory"));
 	print_sentences("fallbacks", member(result, "fallbacks"));
-	if (length_of(member(result, "iser")) != 0)
-		print_sentences("iser", member(result, "iser"));
+	print_iser(member(result, "iser"));
 	print_portals(member(result, "portals"));
 	printf("\n");
 	print_targets(member(result, "targets"));

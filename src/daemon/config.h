@@ -38,6 +38,11 @@ struct config_performance {
 	enum memory_mode lock_memory;
 };
 
+struct config_iser {
+	enum iser_odp odp;
+	enum iser_invalidate remote_invalidate;
+};
+
 struct config_control {
 	char *socket; /* "": none */
 	bool is_default;
@@ -103,6 +108,7 @@ struct config {
 	struct config_state state;
 	struct config_place iscsi_place;
 	struct iscsi_node_config iscsi; /* without the reactors */
+	struct config_iser iser;
 	unsigned shutdown_grace_s;
 	struct config_portal *portals;
 	unsigned portal_count;

@@ -92,6 +92,16 @@ static const struct setting iscsi_settings[] = {
 	{ .name = NULL },
 };
 
+#define ISER(field) SETTING_FIELD(config_iser, field)
+
+static const struct setting iser_settings[] = {
+	{ "odp", SETTING_CHOICE, ISER(odp), .choices = "auto|off",
+	  .help = "on-demand paging, where memory cannot be pinned and the device has it" },
+	{ "remote-invalidate", SETTING_CHOICE, ISER(remote_invalidate), .choices = "auto|on|off",
+	  .help = "SEND with Invalidate; \"auto\": unless the device's driver loses sessions by it" },
+	{ .name = NULL },
+};
+
 static const struct setting shutdown_settings[] = {
 	{ "grace", SETTING_INTEGER, .offset = 0, .width = sizeof(unsigned), 0, 600,
 	  .help = "seconds that sessions have to end when the daemon stops" },
@@ -105,6 +115,7 @@ const struct config_group config_groups[] = {
 	{ "control", control_settings, offsetof(struct config, control), "pinionctl's socket" },
 	{ "state", state_settings, offsetof(struct config, state), "what survives a restart" },
 	{ "iscsi", iscsi_settings, offsetof(struct config, iscsi), "what holds for all sessions" },
+	{ "iser", iser_settings, offsetof(struct config, iser), "RDMA devices" },
 	{ "shutdown", shutdown_settings, offsetof(struct config, shutdown_grace_s),
 	  "how the daemon stops" },
 	{ .name = NULL },

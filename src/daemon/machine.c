@@ -246,7 +246,8 @@ void machine_open_iser(struct machine *machine, const struct config *config)
 		.reactor_count = machine->reactor_count,
 		.window = config->iscsi.queue_depth,
 		.busy_poll_us = config->performance.busy_poll_us,
-		.odp = MEMORY_AUTO,
+		.odp = config->iser.odp,
+		.invalidate = config->iser.remote_invalidate,
 	};
 	char why[256] = "";
 

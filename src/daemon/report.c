@@ -127,6 +127,7 @@ static struct json_object *report_reactor(const struct reactor_info *info)
 	add_number(reactor, "messages", info->messages);
 	add_number(reactor, "fixed_buffers", info->fixed_buffers);
 	add_number(reactor, "plain_buffers", info->plain_buffers);
+	add_number(reactor, "copied_bytes", info->copied_bytes);
 	json_object_object_add(reactor, "arena", report_arena(&info->arena));
 	return reactor;
 }
@@ -205,9 +206,23 @@ struct json_object *report_fallbacks(const struct machine *machine)
 	return array;
 }
 
-static void add_line(void *context, const char *line)
+static void add_device(void *context, const struct iser_device_info *info)
 {
-	json_object_array_add(context, report_string(line));
+	struct json_object *object = json_object_new_object();
+
+	add_string(object, "device", info->name);
+	add_string(object, "kind", info->is_iwarp ? "iwarp" : "infiniband");
+	add_int(object, "node", info->node);
+	add_number(object, "connections", info->connections);
+	add_number(object, "regions", info->regions);
+	add_number(object, "bytes", info->bytes);
+	add_number(object, "registrations", info->registrations);
+	add_number(object, "registrations_later", info->registrations_later);
+	add_number(object, "refused", info->refused);
+	add_bool(object, "odp", info->has_odp);
+	add_bool(object, "remote_invalidate", info->invalidates);
+	add_string(object, "sentence", info->sentence);
+	json_object_array_add(context, object);
 }
 
 struct json_object *report_iser(const struct machine *machine)
@@ -215,7 +230,7 @@ struct json_object *report_iser(const struct machine *machine)
 	struct json_object *array = json_object_new_array();
 
 	if (machine->iser != NULL)
-		iser_describe(machine->iser, add_line, array);
+		iser_visit_devices(machine->iser, add_device, array);
 	return array;
 }
 
@@ -251,6 +266,7 @@ struct json_object *report_connections(const struct iscsi_node *node)
 	add_number(object, "connections", info.connections);
 	add_number(object, "logins", info.logins);
 	add_number(object, "sessions", info.sessions);
+	add_number(object, "tasks", info.tasks);
 	add_number(object, "accepted", info.accepted);
 	add_number(object, "login_failures", info.login_failures);
 	add_number(object, "protocol_errors", info.protocol_errors);

@@ -87,6 +87,12 @@ static void copy_extents(struct extents *to, uint32_t offset, const struct exten
 	}
 }
 
+static void take_copy(struct iscsi_task *task, uint32_t offset, uint32_t length)
+{
+	copy_extents(&task->cmd.data, offset, &task->early, length);
+	reactor_count_copied(task->session->core->reactor, length);
+}
+
 void dataout_take_early(struct iscsi_task *task, uint32_t offset, uint32_t length)
 {
 	uint32_t part = wanted_part(task, offset, length);
@@ -95,7 +101,7 @@ void dataout_take_early(struct iscsi_task *task, uint32_t offset, uint32_t lengt
 	if (!(task->flags & TASK_COMPLETED) && part != 0) {
 		/* The door promises room for all that is unsolicited; trust, but do not overrun. */
 		if (offset + part <= task->cmd.data.length)
-			copy_extents(&task->cmd.data, offset, &task->early, part);
+			take_copy(task, offset, part);
 		else
 			task->error = -ENOMEM;
 	}

@@ -131,6 +131,7 @@ int iscsi_node_sessions(struct iscsi_node *node, iscsi_sessions_fn done, void *c
 /* From any thread. */
 struct iscsi_node_info {
 	unsigned connections, logins, sessions;
+	uint64_t tasks;		/* in the pools of all sessions */
 	uint64_t accepted, login_failures, protocol_errors;
 };
 void iscsi_node_get_info(const struct iscsi_node *node, struct iscsi_node_info *info);

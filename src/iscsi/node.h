@@ -48,6 +48,7 @@ struct iscsi_core {
 	struct counter login_failures;
 	struct counter protocol_errors;
 	struct counter sessions;	/* in full feature phase now */
+	struct counter tasks;		/* in their pools */
 	struct log_limit limit;		/* of lines that peers can provoke: warnings ... */
 	struct log_limit info_limit;	/* ... and the rest */
 

@@ -116,6 +116,7 @@ static int create_normal(struct iscsi_session *session, const struct transport_l
 	if (task_pool_init(&session->tasks, session,
 			   session->depth * 2 + SESSION_IMMEDIATE_MAX) != 0)
 		return ISCSI_LOGIN_OUT_OF_RESOURCES;
+	counter_add(&session->core->tasks, session->tasks.count);
 	return 0;
 }
 
@@ -135,6 +136,8 @@ static void destroy(struct iscsi_session *session)
 	reactor_undefer(session->core->reactor, &session->finish);
 	while (!list_is_empty(&session->held))
 		held_free(session, container_of(list_front(&session->held), struct held, link));
+	counter_set(&session->core->tasks,
+		    counter_read(&session->core->tasks) - session->tasks.count);
 	task_pool_fini(&session->tasks);
 	if (session->nexus != NULL)
 		scsi_nexus_destroy(session->nexus);

@@ -21,6 +21,7 @@ void iscsi_node_get_info(const struct iscsi_node *node, struct iscsi_node_info *
 		const struct iscsi_core *core = &node->cores[i];
 
 		info->sessions += (unsigned)counter_read(&core->sessions);
+		info->tasks += counter_read(&core->tasks);
 		info->accepted += counter_read(&core->accepted);
 		info->login_failures += counter_read(&core->login_failures);
 		info->protocol_errors += counter_read(&core->protocol_errors);

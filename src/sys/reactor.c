@@ -47,7 +47,7 @@ struct reactor {
 	pthread_t thread;
 	bool started;
 	char fallbacks[256];
-	struct counter turns, completions, sleeps, spins, delivered;
+	struct counter turns, completions, sleeps, spins, delivered, copied;
 	/* other threads write these */
 	struct mpsc messages;
 	_Atomic bool sleeping __attribute__((aligned(64)));
@@ -57,6 +57,11 @@ struct reactor {
 struct arena *reactor_arena(struct reactor *reactor)
 {
 	return reactor->arena;
+}
+
+void reactor_count_copied(struct reactor *reactor, uint64_t bytes)
+{
+	counter_add(&reactor->copied, bytes);
 }
 
 unsigned reactor_index(const struct reactor *reactor)
@@ -552,5 +557,6 @@ void reactor_get_info(const struct reactor *reactor, struct reactor_info *info)
 	info->sleeps = counter_read(&reactor->sleeps);
 	info->spins = counter_read(&reactor->spins);
 	info->messages = counter_read(&reactor->delivered);
+	info->copied_bytes = counter_read(&reactor->copied);
 	arena_get_info(reactor->arena, &info->arena);
 }

@@ -172,6 +172,12 @@ int reactor_node(const struct reactor *reactor);
 uint64_t reactor_now_ns(const struct reactor *reactor);
 
 /*
+ * Data of a command has been copied from one buffer to another, which is what pinned memory is
+ * there to avoid: who does it says so. Copies that the kernel makes are not counted.
+ */
+void reactor_count_copied(struct reactor *reactor, uint64_t bytes);
+
+/*
  * Something that is polled in every turn as long as it is added, and keeps
  * the reactor from sleeping while POLL returns true (an RDMA completion queue
  * in its busy phase).
@@ -222,6 +228,7 @@ struct reactor_info {
 	uint64_t messages;
 	uint64_t fixed_buffers;	/* reads and writes through registered memory */
 	uint64_t plain_buffers;	/* and those not */
+	uint64_t copied_bytes;	/* of commands' data, see reactor_count_copied */
 	struct arena_info arena;
 };
 

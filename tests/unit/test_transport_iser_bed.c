@@ -182,6 +182,7 @@ void bed_open(struct bed *bed)
 		.reactors = bed->reactors,
 		.reactor_count = BED_CORES,
 		.window = BED_WINDOW,
+		.invalidate = bed->invalidate,
 		.verbs = &fake_verbs,
 	};
 	struct transport_listener_config listen = {

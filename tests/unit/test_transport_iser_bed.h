@@ -51,6 +51,7 @@ struct bed {
 	unsigned place;			/* which reactor gets connections */
 	int placed_node;
 	int connected;			/* what connected returns */
+	enum iser_invalidate invalidate;
 	enum transport_sink sink;	/* of SCSI commands */
 	unsigned lost;
 	char log[65536];

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* transport/iser/conn.c and listen.c: from the request to the end of a connection. */
+#include <sys/utsname.h>
+
 #include "test_transport_iser_bed.h"
 
 static void send_control(struct bed *bed, struct transport_pdu *pdu, const char *data);
@@ -34,6 +36,45 @@ static void test_accept__answers_the_private_data(void **state)
 		assert_int_equal(fake_accepted(bed->peer)->private_data_len, 4);
 		assert_int_equal(fake_accepted_data(bed->peer)[0], cases[i].says);
 		assert_int_equal(fake_accepted(bed->peer)->rnr_retry_count, 7);
+		bed_tear_down(&bed_state);
+	}
+}
+
+/* Soft-RoCE loses sessions by it up to Linux 6.11; the administrator has the last word. */
+static void test_accept__invalidates_as_the_setting_says(void **state)
+{
+	enum { SOFT_ROCE = 0xffffff };
+	static const struct {
+		enum iser_invalidate setting;
+		uint32_t vendor;
+		uint8_t asks, says;
+	} cases[] = {
+		{ ISER_INVALIDATE_AUTO, 0x2c9, 0x80, 0x80 },
+		{ ISER_INVALIDATE_OFF, 0x2c9, 0x80, 0xc0 },
+		{ ISER_INVALIDATE_ON, 0x2c9, 0xc0, 0xc0 },
+		{ ISER_INVALIDATE_ON, SOFT_ROCE, 0x80, 0x80 },
+		{ ISER_INVALIDATE_AUTO, SOFT_ROCE, 0x80, 0xff },	/* as the kernel is */
+	};
+	struct utsname name;
+	int major = 0, minor = 0;
+	uint8_t soft;
+
+	(void)state;
+	assert_int_equal(uname(&name), 0);
+	assert_int_equal(sscanf(name.release, "%d.%d", &major, &minor), 2);
+	soft = major > 6 || (major == 6 && minor >= 12) ? 0x80 : 0xc0;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct bed *bed = bed_prepare();
+		uint8_t data[4] = { cases[i].asks };
+		void *bed_state = bed;
+
+		bed->invalidate = cases[i].setting;
+		fake_knobs()->vendor_id = cases[i].vendor;
+		bed_open(bed);
+		bed->peer = fake_connect(data, sizeof(data), 1, 4);
+		bed_run(bed);
+		assert_int_equal(fake_accepted_data(bed->peer)[0],
+				 cases[i].says == 0xff ? soft : cases[i].says);
 		bed_tear_down(&bed_state);
 	}
 }
@@ -560,6 +601,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accept__answers_the_private_data),
+		cmocka_unit_test(test_accept__invalidates_as_the_setting_says),
 		cmocka_unit_test(test_accept__depth_is_the_least_of_both),
 		TEST(test_accept__on_the_reactor_that_place_names),
 		TEST(test_accept__no_place_is_rejected),

@@ -3,11 +3,13 @@
 #include "test_transport_iser_bed.h"
 
 static char described[512];
+static struct iser_device_info info_seen;
 
-static void describe(void *context, const char *line)
+static void describe(void *context, const struct iser_device_info *info)
 {
 	(void)context;
-	snprintf(described, sizeof(described), "%s", line);
+	info_seen = *info;
+	snprintf(described, sizeof(described), "%s", info->sentence);
 }
 
 static void test_create__says_why_not(void **state)
@@ -50,13 +52,25 @@ static void test_memory__registered_once_and_as_it_comes(void **state)
 	assert_int_equal(fake_counts().mrs, BED_CORES + 1);
 	bed_connect(bed);
 	bed_enable(bed);
+	iser_visit_devices(bed->iser, describe, NULL);
+	assert_int_equal(info_seen.connections, 1);
 	bed_disconnect(bed);
 	assert_int_equal(fake_counts().registrations, BED_CORES + 1);
-	iser_describe(bed->iser, describe, NULL);
+	iser_visit_devices(bed->iser, describe, NULL);
+	assert_int_equal(info_seen.registrations, BED_CORES + 1);
+	assert_int_equal(info_seen.registrations_later, 0);
+	assert_int_equal(info_seen.connections, 0);
+	assert_int_equal(info_seen.bytes, 20 << 20);
 	assert_non_null(strstr(described, "fake0: InfiniBand or RoCE, 3 regions of 20 MiB"));
 	assert_non_null(strstr(described, "no paging on demand"));
 	memory_region_destroy(bed->memory, region);
 	assert_int_equal(fake_counts().mrs, BED_CORES);
+	/* memory that comes while it serves is seen as such */
+	assert_int_equal(memory_region_create(bed->memory, 4 << 20, -1, REGION_SHARED, &region), 0);
+	iser_visit_devices(bed->iser, describe, NULL);
+	assert_int_equal(info_seen.registrations_later, 1);
+	assert_non_null(strstr(described, "4 registrations, 1 of them since it serves"));
+	memory_region_destroy(bed->memory, region);
 	bed->log_len = 0;
 }
 
@@ -69,7 +83,7 @@ static void test_memory__on_demand_where_pinning_is_refused(void **state)
 	fake_knobs()->has_odp = true;
 	bed_open(bed);
 	assert_int_equal(fake_counts().mrs, BED_CORES);
-	iser_describe(bed->iser, describe, NULL);
+	iser_visit_devices(bed->iser, describe, NULL);
 	assert_non_null(strstr(described, "pages on demand where that is refused"));
 	bed_connect(bed);
 	bed_enable(bed);
@@ -83,7 +97,7 @@ static void test_memory__refused_altogether(void **state)
 	fake_knobs()->fails_pinned = true;
 	bed_open(bed);
 	assert_int_equal(fake_counts().mrs, 0);
-	iser_describe(bed->iser, describe, NULL);
+	iser_visit_devices(bed->iser, describe, NULL);
 	assert_non_null(strstr(described, "2 regions refused"));
 	/* nobody can be served: said, and the peer told */
 	bed->peer = fake_connect("\x80\0\0\0", 4, 1, 4);

@@ -921,6 +921,7 @@ static int query_device(struct ibv_context *context, struct ibv_device_attr_ex *
 	const struct fake_knobs *knobs = &fake.knobs;
 
 	(void)context;
+	attr->orig_attr.vendor_id = knobs->vendor_id;
 	attr->orig_attr.max_cqe = knobs->max_cqe;
 	attr->orig_attr.max_qp_wr = knobs->max_qp_wr;
 	attr->orig_attr.max_sge = knobs->max_sge;

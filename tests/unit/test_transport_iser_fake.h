@@ -26,6 +26,7 @@ struct fake_knobs {
 	const char *obstacle;
 	int max_cqe, max_qp_wr, max_sge, max_sge_rd;
 	int max_rd_atom;
+	uint32_t vendor_id;
 	unsigned qp_sge_max;	/* create_qp fails above it, 0: never */
 	bool has_odp, has_implicit, invalidates;
 	bool fails_pinned;	/* memory can only be registered on demand */

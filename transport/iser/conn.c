@@ -494,6 +494,7 @@ void iser_conn_start(struct iser_conn *conn)
 	int err;
 
 	atomic_fetch_add(&conn->device->conns, 1);
+	atomic_store_explicit(&conn->device->has_served, true, memory_order_relaxed);
 	iser_core_use(conn->core);
 	fill(conn);
 	err = set_up(conn, &what);

@@ -166,7 +166,8 @@ int iser_create(const struct iser_config *config, struct iser **out, char *error
 	iser->memory = config->memory;
 	iser->busy_poll_us = config->busy_poll_us;
 	iser->window = config->window != 0 ? config->window : ISER_WINDOW_DEFAULT;
-	iser->no_odp = config->odp == MEMORY_OFF;
+	iser->odp = config->odp;
+	iser->invalidate = config->invalidate;
 	pthread_mutex_init(&iser->lock, NULL);
 	list_init(&iser->devices);
 	while (err == 0 && iser->core_count < config->reactor_count) {
@@ -206,38 +207,73 @@ void iser_destroy(struct iser *iser)
 
 /* --- for people --- */
 
-static void describe(const struct iser_device *device, char *line, size_t size)
+static const char *describe_odp(const struct iser_device *device)
 {
-	uint64_t refused = counter_read(&device->refused);
-	char unregistered[64] = "";
+	if (!device->has_odp)
+		return device->iser->odp == ISER_ODP_OFF ? "pinned, paging on demand is off" :
+							   "pinned, no paging on demand";
+	return "pinned, pages on demand where that is refused";
+}
 
-	if (refused != 0)
-		snprintf(unregistered, sizeof(unregistered), ", %llu regions refused",
-			 (unsigned long long)refused);
+static const char *describe_invalidate(const struct iser_device *device)
+{
+	if (device->can_invalidate)
+		return "invalidates for those who want it";
+	if (device->iser->invalidate == ISER_INVALIDATE_OFF)
+		return "does not invalidate: remote-invalidate is off";
+	return device->is_invalidate_lossy ?
+		       "does not invalidate: this kernel's soft-RoCE loses sessions by it" :
+		       "does not invalidate: it cannot";
+}
+
+static void describe(const struct iser_device *device, const struct iser_device_info *info,
+		     char *line, size_t size)
+{
+	char more[128] = "";
+	size_t used = 0;
+
+	if (info->registrations_later != 0)
+		used = (size_t)snprintf(more, sizeof(more), ", %llu of them since it serves",
+					(unsigned long long)info->registrations_later);
+	if (info->refused != 0)
+		snprintf(more + used, sizeof(more) - used, ", %llu regions refused",
+			 (unsigned long long)info->refused);
 	snprintf(line, size,
 		 "%s: %s, %llu regions of %llu MiB registered once (%llu registrations%s), %s, "
 		 "%s, node %d, %u connections",
-		 device->name, device->is_iwarp ? "iWARP" : "InfiniBand or RoCE",
-		 (unsigned long long)counter_read(&device->regions),
-		 (unsigned long long)(counter_read(&device->bytes) >> 20),
-		 (unsigned long long)counter_read(&device->registrations), unregistered,
-		 device->has_odp ? "pinned, pages on demand where that is refused" :
-				   "pinned, no paging on demand",
-		 device->can_invalidate ? "invalidates for those who want it" :
-					  "does not invalidate",
-		 device->node, atomic_load(&device->conns));
+		 info->name, info->is_iwarp ? "iWARP" : "InfiniBand or RoCE",
+		 (unsigned long long)info->regions, (unsigned long long)(info->bytes >> 20),
+		 (unsigned long long)info->registrations, more, describe_odp(device),
+		 describe_invalidate(device), info->node, info->connections);
 }
 
-void iser_describe(struct iser *iser, void (*visit)(void *context, const char *line),
-		   void *context)
+void iser_visit_devices(struct iser *iser,
+			void (*visit)(void *context, const struct iser_device_info *info),
+			void *context)
 {
 	struct list_node *node;
-	char line[320];
+	char line[448];
 
 	pthread_mutex_lock(&iser->lock);
 	LIST_FOR_EACH(node, &iser->devices) {
-		describe(container_of(node, struct iser_device, link), line, sizeof(line));
-		visit(context, line);
+		struct iser_device *device = container_of(node, struct iser_device, link);
+		struct iser_device_info info = {
+			.name = device->name,
+			.is_iwarp = device->is_iwarp,
+			.node = device->node,
+			.connections = atomic_load(&device->conns),
+			.regions = counter_read(&device->regions),
+			.bytes = counter_read(&device->bytes),
+			.registrations = counter_read(&device->registrations),
+			.registrations_later = counter_read(&device->registrations_later),
+			.refused = counter_read(&device->refused),
+			.has_odp = device->has_odp,
+			.invalidates = device->can_invalidate,
+			.sentence = line,
+		};
+
+		describe(device, &info, line, sizeof(line));
+		visit(context, &info);
 	}
 	pthread_mutex_unlock(&iser->lock);
 }

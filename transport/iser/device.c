@@ -48,6 +48,8 @@ static struct ibv_mr *register_memory(struct iser_device *device, void *base, si
 		mr = verbs->reg_mr(device->pd, base, length,
 				   access_flags(device) | IBV_ACCESS_ON_DEMAND);
 	counter_increment(&device->registrations);
+	if (atomic_load_explicit(&device->has_served, memory_order_relaxed))
+		counter_increment(&device->registrations_later);
 	return mr;
 }
 
@@ -166,13 +168,26 @@ static bool is_kernel_at_least(int major, int minor)
  * Soft-RoCE up to Linux 6.11 loses sessions by it ("mr not free" at the
  * initiator); its peers mostly have the same kernel.
  */
-static bool can_invalidate(const struct iser_device *device)
+static bool is_invalidate_lossy(const struct iser_device *device)
 {
 	enum { VENDOR_SOFT_ROCE = 0xffffff };
 
+	return device->attr.vendor_id == VENDOR_SOFT_ROCE && !is_kernel_at_least(6, 12);
+}
+
+static bool can_invalidate(const struct iser_device *device)
+{
 	if (!(device->attr.device_cap_flags & IBV_DEVICE_MEM_MGT_EXTENSIONS))
 		return false;
-	return device->attr.vendor_id != VENDOR_SOFT_ROCE || is_kernel_at_least(6, 12);
+	switch (device->iser->invalidate) {
+	case ISER_INVALIDATE_ON:
+		return true;
+	case ISER_INVALIDATE_OFF:
+		return false;
+	case ISER_INVALIDATE_AUTO:
+		break;
+	}
+	return !device->is_invalidate_lossy;
 }
 
 static uint32_t at_most(int has, uint32_t wanted)
@@ -212,13 +227,16 @@ static int query(struct iser_device *device)
 	if (err != 0)
 		return err < 0 ? err : -err;
 	device->attr = attr.orig_attr;
-	device->has_odp = !device->iser->no_odp &&
+	device->has_odp = device->iser->odp != ISER_ODP_OFF &&
 			  (attr.odp_caps.general_caps & IBV_ODP_SUPPORT) != 0 &&
 			  (attr.odp_caps.per_transport_caps.rc_odp_caps & NEEDED) == NEEDED;
-	if (device->has_odp && (attr.odp_caps.general_caps & IBV_ODP_SUPPORT_IMPLICIT))
+	if (device->has_odp && (attr.odp_caps.general_caps & IBV_ODP_SUPPORT_IMPLICIT)) {
+		counter_increment(&device->registrations);
 		device->implicit = device->iser->verbs->reg_mr(
 			device->pd, NULL, SIZE_MAX,
 			access_flags(device) | IBV_ACCESS_ON_DEMAND);
+	}
+	device->is_invalidate_lossy = is_invalidate_lossy(device);
 	device->can_invalidate = can_invalidate(device);
 	size_up(device);
 	/* Room for a put of many pieces, and for a login with a few commands. */

@@ -92,14 +92,16 @@ struct iser_device {
 	int node;			/* NUMA node, -1: not known */
 	bool is_iwarp;
 	bool can_invalidate;
+	bool is_invalidate_lossy;	/* known to lose sessions by it */
 	/* what a connection may have */
 	uint32_t send_depth, recv_depth;
 	uint32_t write_sge, read_sge;
 	_Atomic unsigned references;	/* one for being there, one for each connection */
 	_Atomic bool is_removed;
 	/* for status; all but the last under the registry's lock */
-	struct counter regions, bytes, refused, registrations;
+	struct counter regions, bytes, refused, registrations, registrations_later;
 	_Atomic unsigned conns;
+	_Atomic bool has_served;	/* a connection has come */
 };
 
 struct iser {
@@ -107,7 +109,8 @@ struct iser {
 	struct memory *memory;
 	int busy_poll_us;
 	uint32_t window;
-	bool no_odp;
+	enum iser_odp odp;
+	enum iser_invalidate invalidate;
 	pthread_mutex_t lock;		/* of devices */
 	struct list devices;
 	struct iser_core *cores;

@@ -21,8 +21,9 @@ void iser_destroy(struct iser *iser)
 	(void)iser;
 }
 
-void iser_describe(struct iser *iser, void (*visit)(void *context, const char *line),
-		   void *context)
+void iser_visit_devices(struct iser *iser,
+			void (*visit)(void *context, const struct iser_device_info *info),
+			void *context)
 {
 	(void)iser;
 	(void)visit;

@@ -178,8 +178,10 @@ static void deliver(struct iser_conn *conn)
 	}
 	if (conn->state != ISER_OPEN)
 		return;
-	if (pdu->sink == TRANSPORT_SINK_EXTENTS && pdu->data_length != 0)
+	if (pdu->sink == TRANSPORT_SINK_EXTENTS && pdu->data_length != 0) {
 		extents_copy_in(pdu->extents, pdu->offset, data, pdu->data_length);
+		reactor_count_copied(transport->reactor, pdu->data_length);
+	}
 	pdu->data = pdu->sink == TRANSPORT_SINK_CONTROL ? data : NULL;
 	err = transport->up->pdu(transport, pdu);
 	if (err < 0)

@@ -174,9 +174,11 @@ static bool step_data(struct stream *stream)
 	const uint8_t *data = rx->buffer + rx->begin;
 	uint32_t length = min(available(rx), rx->data_left);
 
-	if (rx->pdu.sink == TRANSPORT_SINK_EXTENTS && length != 0)
+	if (rx->pdu.sink == TRANSPORT_SINK_EXTENTS && length != 0) {
 		extents_copy_in(rx->pdu.extents,
 				rx->pdu.offset + rx->pdu.data_length - rx->data_left, data, length);
+		reactor_count_copied(stream->conn.reactor, length);
+	}
 	if (stream->keys.data_digest)
 		rx->crc = crc32c_update(rx->crc, data, length);
 	rx->begin += length;
