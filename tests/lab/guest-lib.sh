@@ -70,7 +70,8 @@ pinionctl() {
 }
 
 # Starts the daemon of the build folder with these LUNs, as libconfig groups, on
-# both addresses. Extra settings come from $settings, $performance and $portal.
+# both addresses. Extra settings come from $settings, $performance and $portal,
+# further portals from $more_portals (", { ... }").
 pinion_start() { # LUN-GROUP...
 	local luns='' lun
 	for lun in "$@"; do
@@ -81,7 +82,7 @@ pinion_start() { # LUN-GROUP...
 performance: { ${performance:-} };
 control: { socket = "/run/pinion/control.sock"; };
 portals = ( { address = "$target_address"; ${portal:-} },
-	{ address = "$target_address6"; ${portal:-} } );
+	{ address = "$target_address6"; ${portal:-} } ${more_portals:-} );
 ${settings:-}
 targets = ( { name = "$target"; luns = ( $luns ); } );
 END
