@@ -159,6 +159,9 @@ struct scsi_nexus {
 	char *initiator_port;
 	char *target_port;
 	uint16_t target_port_group;
+	bool has_sam_functions;
+	void (*tasks_terminated)(void *context, uint64_t lun);
+	void *context;
 	struct list stray; /* commands to no logical unit */
 	unsigned lun_count;
 	struct nexus_lu lu[]; /* by the LUN that the initiator uses */

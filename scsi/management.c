@@ -4,9 +4,12 @@
  * sections 6.3 (resets) and 7. Whose commands they end stands in taskset.c.
  */
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/bytes.h"
 #include "base/container.h"
 #include "scsi/lu.h"
+#include "scsi/sense.h"
 #include "scsi/taskset.h"
 
 /* One logical unit's part in a reset. */
@@ -104,18 +107,67 @@ static void reset_all(struct scsi_tmf_request *request)
 	part_done(request);
 }
 
+static void reset_nexus(struct scsi_tmf_request *request)
+{
+	struct scsi_nexus *nexus = request->nexus;
+
+	for (unsigned i = 0; i < nexus->lun_count; i++) {
+		if (nexus->lu[i].lu != NULL)
+			attention_raise_one(&nexus->lu[i].lu->attentions, ATTENTION_NEXUS_LOSS,
+					    nexus);
+	}
+	request->done(request);
+}
+
+/* ---- queries ------------------------------------------------------------------------- */
+
+enum {
+	UADE_DEPTH_ONE = 0x10,
+	UADE_DEPTH_MORE = 0x20,
+};
+
+/* SAM-5 section 7.9: what the next command would be told, and whether that is all. */
+static void query_event(struct scsi_tmf_request *request)
+{
+	struct nexus_lu *state = nexus_lu(request->nexus, lun_decode(request->lun));
+	enum attention attention;
+	uint32_t pending;
+
+	if (state == NULL || state->lu == NULL) {
+		end(request, SCSI_TMF_INCORRECT_LUN);
+		return;
+	}
+	attention = attention_peek(&state->attentions);
+	if (attention == ATTENTION_NONE) {
+		end(request, SCSI_TMF_FUNCTION_COMPLETE);
+		return;
+	}
+	pending = atomic_load_explicit(&state->attentions.pending, memory_order_relaxed);
+	request->additional[0] = SENSE_KEY_UNIT_ATTENTION |
+				 ((pending & (pending - 1)) != 0 ? UADE_DEPTH_MORE : UADE_DEPTH_ONE);
+	put_be16(request->additional + 1, attention_code(attention));
+	end(request, SCSI_TMF_FUNCTION_SUCCEEDED);
+}
+
 /* ---- the door ------------------------------------------------------------------------ */
 
 void scsi_task_management(struct scsi_tmf_request *request)
 {
 	request->remaining = 0;
 	request->response = SCSI_TMF_FUNCTION_COMPLETE;
+	memset(request->additional, 0, sizeof(request->additional));
 	switch (request->function) {
 	case SCSI_TMF_LOGICAL_UNIT_RESET:
 		reset_one(request);
 		break;
 	case SCSI_TMF_TARGET_RESET:
 		reset_all(request);
+		break;
+	case SCSI_TMF_I_T_NEXUS_RESET:
+		reset_nexus(request);
+		break;
+	case SCSI_TMF_QUERY_ASYNCHRONOUS_EVENT:
+		query_event(request);
 		break;
 	}
 }

@@ -106,24 +106,40 @@ int spc_report_opcodes(struct scsi_cmd *cmd, struct cursor *out)
 	return SCSI_DONE;
 }
 
-/* What iSCSI's task management functions can do here; RFC 7143 section 11.5.1. */
+/* ---- REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS ------------------------------------- */
+
+static const struct {
+	uint8_t byte, bit;
+	bool sam; /* only where the port has the functions that SAM-4 added */
+} task_functions[] = {
+	{ 0, 0x80, false }, /* ABORT TASK */
+	{ 0, 0x40, false }, /* ABORT TASK SET */
+	{ 0, 0x10, false }, /* CLEAR TASK SET */
+	{ 0, 0x08, false }, /* LOGICAL UNIT RESET */
+	{ 0, 0x02, false }, /* TARGET RESET, obsolete */
+	{ 0, 0x04, true }, /* QUERY TASK */
+	{ 1, 0x04, true }, /* QUERY ASYNCHRONOUS EVENT */
+	{ 1, 0x02, true }, /* QUERY TASK SET */
+	{ 1, 0x01, true }, /* I_T NEXUS RESET */
+};
+
 enum {
-	ATS = 0x80, /* ABORT TASK */
-	ATSS = 0x40, /* ABORT TASK SET */
-	CTSS = 0x10, /* CLEAR TASK SET */
-	LURS = 0x08, /* LOGICAL UNIT RESET */
-	TRS = 0x02, /* TARGET RESET, obsolete */
 	REPD = 0x80, /* in the CDB: the long form */
+	TMF_SHORT = 4,
+	TMF_LONG = 16,
 };
 
 int spc_report_tmfs(struct scsi_cmd *cmd, struct cursor *out)
 {
 	bool is_long = cmd->cdb[2] & REPD;
+	uint8_t data[TMF_LONG] = { 0 };
 
-	cursor_put_u8(out, ATS | ATSS | CTSS | LURS | TRS);
-	cursor_put_zeros(out, 2);
-	cursor_put_u8(out, is_long ? 0x0c : 0);
-	if (is_long)
-		cursor_put_zeros(out, 12); /* no timeouts are reported */
+	for (unsigned i = 0; i < ARRAY_SIZE(task_functions); i++) {
+		if (!task_functions[i].sam || cmd->nexus->has_sam_functions)
+			data[task_functions[i].byte] |= task_functions[i].bit;
+	}
+	/* No timeouts are reported. */
+	data[3] = is_long ? TMF_LONG - TMF_SHORT : 0;
+	cursor_put_bytes(out, data, is_long ? TMF_LONG : TMF_SHORT);
 	return SCSI_DONE;
 }

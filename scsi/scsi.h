@@ -200,6 +200,14 @@ struct scsi_nexus_config {
 	const char *initiator_port;	/* iSCSI: name + ",i,0x" + ISID */
 	const char *target_port;	/* iSCSI: name + ",t,0x" + portal group tag */
 	uint16_t target_port_group;	/* also the relative target port identifier */
+	/* The port has QUERY TASK, QUERY TASK SET, QUERY ASYNCHRONOUS EVENT and I_T NEXUS RESET. */
+	bool has_sam_functions;
+	/*
+	 * Another nexus has aborted commands at LUN without a response (they end soon); for the
+	 * port's own notice, on its reactor. Optional.
+	 */
+	void (*tasks_terminated)(void *context, uint64_t lun);
+	void *context;
 };
 
 int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus **out);
@@ -249,6 +257,8 @@ void scsi_cmd_release(struct scsi_cmd *cmd);
 enum scsi_tmf {
 	SCSI_TMF_LOGICAL_UNIT_RESET,
 	SCSI_TMF_TARGET_RESET,		/* of every logical unit of the target */
+	SCSI_TMF_I_T_NEXUS_RESET,
+	SCSI_TMF_QUERY_ASYNCHRONOUS_EVENT,
 };
 
 enum scsi_tmf_response {
@@ -266,6 +276,7 @@ struct scsi_tmf_request {
 	void (*done)(struct scsi_tmf_request *request);
 	/* the answer */
 	enum scsi_tmf_response response;
+	uint8_t additional[3];		/* Additional Response Information */
 	/* of the device server */
 	unsigned remaining;
 	struct lu_reset *resets;

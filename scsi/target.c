@@ -231,6 +231,9 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 	nexus->arena = reactor_arena(config->reactor);
 	nexus->slot = reactor_index(config->reactor);
 	nexus->target_port_group = config->target_port_group;
+	nexus->has_sam_functions = config->has_sam_functions;
+	nexus->tasks_terminated = config->tasks_terminated;
+	nexus->context = config->context;
 	list_init(&nexus->stray);
 	first = was_here_before(target, config) ? ATTENTION_NEXUS_LOSS : ATTENTION_POWER_ON;
 	for (unsigned i = 0; i < nexus->lun_count; i++) {

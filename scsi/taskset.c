@@ -166,6 +166,9 @@ static void abort_set(struct sweep_leg *leg, struct nexus_lu *set)
 		if (cmd != leg->sweep->except)
 			abort_one(leg, cmd, &silenced);
 	}
+	if (silenced && set->nexus->tasks_terminated != NULL)
+		set->nexus->tasks_terminated(set->nexus->context,
+					     lun_encode((unsigned)(set - set->nexus->lu)));
 	if (silenced && leg->sweep->tell)
 		attention_raise_one(&set->lu->attentions, ATTENTION_COMMANDS_CLEARED, set->nexus);
 }

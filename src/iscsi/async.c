@@ -2,16 +2,32 @@
 /* Asynchronous Message (RFC 7143 section 11.9): what the target says unasked. */
 #include "iscsi/ffp.h"
 
+static void send_message(struct iscsi_conn *conn, const struct bhs_async_message *message)
+{
+	struct control *control = control_alloc(conn, 0);
+
+	if (control == NULL)
+		return;
+	bhs_async_message_encode(&control->pdu.bhs, message);
+	control_send(control, true);
+}
+
 void async_request_logout(struct iscsi_conn *conn, uint16_t seconds)
 {
 	struct bhs_async_message message = {
 		.async_event = ISCSI_ASYNC_LOGOUT_REQUESTED,
 		.parameter3 = seconds,
 	};
-	struct control *control = control_alloc(conn, 0);
 
-	if (control == NULL)
-		return;
-	bhs_async_message_encode(&control->pdu.bhs, &message);
-	control_send(control, true);
+	send_message(conn, &message);
+}
+
+void async_tasks_terminated(struct iscsi_conn *conn, uint64_t lun)
+{
+	struct bhs_async_message message = {
+		.async_event = ISCSI_ASYNC_TASKS_TERMINATED,
+		.lun = lun,
+	};
+
+	send_message(conn, &message);
 }

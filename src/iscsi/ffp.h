@@ -59,11 +59,15 @@ void logout_answer(struct iscsi_conn *conn);
 void tmf_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data,
 	     uint32_t data_length);
 
+/* The device server ends tasks at LUN of the session CONTEXT unanswered: another session asked. */
+void tmf_tasks_terminated(void *context, uint64_t lun);
+
 /* reject.c */
 void reject_send(struct iscsi_conn *conn, const struct bhs *bhs, enum iscsi_reject_reason reason,
 		 const char *why);
 
 /* async.c */
 void async_request_logout(struct iscsi_conn *conn, uint16_t seconds);
+void async_tasks_terminated(struct iscsi_conn *conn, uint64_t lun);
 
 #endif

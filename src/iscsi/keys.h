@@ -116,6 +116,9 @@ enum { AUTH_NONE, AUTH_CHAP };
 enum { SESSION_NORMAL, SESSION_DISCOVERY };
 enum { REPORTING_RFC3720, REPORTING_RESPONSE_FENCE, REPORTING_FAST_ABORT };
 
+/* iSCSIProtocolLevel from which on RFC 7144 holds. */
+enum { PROTOCOL_LEVEL_SAM = 2 };
+
 extern const struct key keys[KEY_COUNT];
 
 /* The key with this name (case counts), or KEY_COUNT. */

@@ -131,6 +131,8 @@ void login_fill_session(const struct login *login, struct iscsi_session *session
 	session->tsih = login->conn->registration->tsih;
 	session->login_pdus = login->numbered_pdus;
 	session->time2wait = (uint16_t)negotiation->value[KEY_DEFAULT_TIME2WAIT];
+	session->task_reporting = (uint8_t)negotiation->value[KEY_TASK_REPORTING];
+	session->protocol_level = (uint8_t)negotiation->value[KEY_PROTOCOL_LEVEL];
 	session->time2retain = (uint16_t)negotiation->value[KEY_DEFAULT_TIME2RETAIN];
 	memcpy(session->isid, login->isid, sizeof(session->isid));
 	memcpy(session->initiator_name, negotiation->initiator_name,

@@ -157,10 +157,26 @@ static bool parse_number(const struct key *key, const struct text_pair *pair, ui
 	return true;
 }
 
+/*
+ * What we want of a key as things stand. A fence between the responses of several
+ * connections (RFC 7143 section 4.2.3.3) is not kept: either several, or fences.
+ */
+static uint32_t ours_of(const struct negotiation *negotiation, enum key_id id)
+{
+	uint32_t ours = negotiation->policy->ours[id];
+
+	if (id == KEY_TASK_REPORTING && negotiation->value[KEY_MAX_CONNECTIONS] > 1)
+		return ours & 1u << REPORTING_RFC3720;
+	if (id == KEY_MAX_CONNECTIONS &&
+	    negotiation->value[KEY_TASK_REPORTING] != REPORTING_RFC3720)
+		return 1;
+	return ours;
+}
+
 /* The first item of the list that the policy allows, or -1. */
 static int choose(const struct request *request, enum key_id id, const struct text_pair *pair)
 {
-	uint32_t allowed = request->negotiation->policy->ours[id];
+	uint32_t allowed = ours_of(request->negotiation, id);
 	struct text_list list;
 	const char *item;
 	size_t len;
@@ -206,7 +222,7 @@ static bool parse_offer(const struct request *request, enum key_id id,
 /* The result function of a key (RFC 7143 section 6.2.2). */
 static uint32_t combine(const struct negotiation *negotiation, enum key_id id, uint32_t offer)
 {
-	uint32_t ours = negotiation->policy->ours[id];
+	uint32_t ours = ours_of(negotiation, id);
 
 	switch (keys[id].rule) {
 	case KEY_RULE_OR:

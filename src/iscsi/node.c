@@ -110,8 +110,9 @@ void node_policy(const struct iscsi_node *node, const struct transport_limits *l
 	ours[KEY_DEFAULT_TIME2WAIT] = config->default_time2wait;
 	ours[KEY_DEFAULT_TIME2RETAIN] = config->default_time2retain;
 	ours[KEY_ERROR_RECOVERY_LEVEL] = 0;
-	ours[KEY_TASK_REPORTING] = 1u << REPORTING_RFC3720;
-	ours[KEY_PROTOCOL_LEVEL] = 1;
+	ours[KEY_TASK_REPORTING] = 1u << REPORTING_RFC3720 | 1u << REPORTING_RESPONSE_FENCE |
+				   1u << REPORTING_FAST_ABORT;
+	ours[KEY_PROTOCOL_LEVEL] = 2;
 	ours[KEY_INITIATOR_RECV_DATA_SEGMENT_LENGTH] = BHS_DATA_LEN_MAX;
 	ours[KEY_TARGET_RECV_DATA_SEGMENT_LENGTH] = recv_max;
 }

@@ -87,6 +87,9 @@ static int create_nexus(struct iscsi_session *session)
 		.initiator_port = initiator_port,
 		.target_port = target_port,
 		.target_port_group = session->group,
+		.has_sam_functions = session->protocol_level >= PROTOCOL_LEVEL_SAM,
+		.tasks_terminated = tmf_tasks_terminated,
+		.context = session,
 	};
 	const uint8_t *isid = session->isid;
 

@@ -85,6 +85,8 @@ struct iscsi_session {
 	uint8_t isid[BHS_ISID_LEN];
 	uint16_t tsih;
 	uint16_t time2wait, time2retain;
+	uint8_t task_reporting;		/* REPORTING_... */
+	uint8_t protocol_level;
 	char initiator_name[NAME_LEN_MAX + 1];
 	char initiator_alias[64];
 };

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Task management (RFC 7143 sections 4.2.3, 11.5, 11.6). A function aborts the
- * commands that it concerns, waits until they have really ended, and is then
- * answered. What they are is the same for TaskReporting=RFC3720 and the rest:
- * the mover swallows data that is still under way.
+ * Task management (RFC 7143 sections 4.2.3, 11.5, 11.6; RFC 7144). A function
+ * aborts the commands that it concerns, waits until they have really ended, and
+ * is then answered. This session's own commands are named and aborted here;
+ * what concerns others goes through the device server's door.
+ *
+ * Data that has been solicited for an aborted task is waited for in none of the
+ * three kinds of TaskReporting: the mover swallows what is still under way,
+ * Target Transfer Tags are not used again soon, and many an initiator (Linux's,
+ * with FastAbort on its side alone) never sends it. With one connection, the
+ * only case in which a fence is agreed to, responses are in order by themselves.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "iscsi/ffp.h"
 
@@ -18,9 +25,10 @@ struct tmf {
 	unsigned waiting;		/* for how many of these two */
 };
 
-static void send_response(struct iscsi_conn *conn, uint32_t itt, enum iscsi_tmf_response code)
+static void send_response(const struct tmf *tmf, enum iscsi_tmf_response code)
 {
-	struct bhs_tmf_response response = { .itt = itt, .response = (uint8_t)code };
+	struct bhs_tmf_response response = { .itt = tmf->request.itt, .response = (uint8_t)code };
+	struct iscsi_conn *conn = tmf->conn;
 	struct control *control;
 
 	if (!conn_can_send(conn))
@@ -28,6 +36,7 @@ static void send_response(struct iscsi_conn *conn, uint32_t itt, enum iscsi_tmf_
 	control = control_alloc(conn, 0);
 	if (control == NULL)
 		return;
+	memcpy(response.additional, tmf->scsi.additional, sizeof(response.additional));
 	bhs_tmf_response_encode(&control->pdu.bhs, &response);
 	control_send(control, true);
 }
@@ -36,7 +45,7 @@ static void tmf_end(struct tmf *tmf, enum iscsi_tmf_response code)
 {
 	struct iscsi_conn *conn = tmf->conn;
 
-	send_response(conn, tmf->request.itt, code);
+	send_response(tmf, code);
 	session_request_end(tmf->session, conn);
 	free(tmf);
 	if (conn->state != CONN_FULL)
@@ -50,14 +59,19 @@ static void tasks_ended(struct abort_wait *wait)
 	tmf_end(container_of(wait, struct tmf, wait), ISCSI_TMF_RESPONSE_COMPLETE);
 }
 
-static void abort_tasks(struct tmf *tmf, struct iscsi_task *only)
+static void start_abort(struct tmf *tmf, void (*done)(struct abort_wait *wait))
 {
 	tmf->wait.session = tmf->session;
 	tmf->wait.lun = tmf->request.lun;
-	tmf->wait.only = only;
 	tmf->wait.numbered = true;
 	tmf->wait.cmd_sn = tmf->request.cmd_sn;
-	tmf->wait.done = tasks_ended;
+	tmf->wait.done = done;
+}
+
+static void abort_tasks(struct tmf *tmf, struct iscsi_task *only)
+{
+	start_abort(tmf, tasks_ended);
+	tmf->wait.only = only;
 	session_abort(&tmf->wait);
 }
 
@@ -151,9 +165,20 @@ static void own_tasks_ended(struct abort_wait *wait)
 	reset_part_done(container_of(wait, struct tmf, wait));
 }
 
-static void others_reset(struct scsi_tmf_request *request)
+static void answered(struct scsi_tmf_request *request)
 {
 	reset_part_done(container_of(request, struct tmf, scsi));
+}
+
+/* Asks the device server, and is answered by reset_part_done. */
+static void ask(struct tmf *tmf, enum scsi_tmf function)
+{
+	tmf->waiting++;
+	tmf->scsi.nexus = tmf->session->nexus;
+	tmf->scsi.function = function;
+	tmf->scsi.lun = tmf->request.lun;
+	tmf->scsi.done = answered;
+	scsi_task_management(&tmf->scsi);
 }
 
 static void reset(struct tmf *tmf, enum scsi_tmf function)
@@ -165,24 +190,73 @@ static void reset(struct tmf *tmf, enum scsi_tmf function)
 		tmf_end(tmf, ISCSI_TMF_RESPONSE_NO_LUN);
 		return;
 	}
-	tmf->waiting = 2;
-	tmf->wait.session = session;
-	tmf->wait.lun = tmf->request.lun;
-	tmf->wait.all_luns = function == SCSI_TMF_TARGET_RESET;
-	tmf->wait.done = own_tasks_ended;
+	tmf->waiting = 1;
+	start_abort(tmf, own_tasks_ended);
+	tmf->wait.all_luns = function != SCSI_TMF_LOGICAL_UNIT_RESET;
 	session_abort(&tmf->wait);
-	tmf->scsi.nexus = session->nexus;
-	tmf->scsi.function = function;
-	tmf->scsi.lun = tmf->request.lun;
-	tmf->scsi.done = others_reset;
-	scsi_task_management(&tmf->scsi);
+	ask(tmf, function);
+}
+
+/* --- queries (RFC 7144) --- */
+
+static bool is_there(const struct iscsi_task *task)
+{
+	return (task->flags & TASK_IN_USE) && !(task->flags & (TASK_RESPONDED | TASK_ABORTED));
+}
+
+static void query_task(struct tmf *tmf)
+{
+	const struct iscsi_task *task =
+		task_find(&tmf->session->tasks, tmf->request.referenced_task_tag);
+	bool found = task != NULL && is_there(task);
+
+	tmf_end(tmf, found ? ISCSI_TMF_RESPONSE_SUCCEEDED : ISCSI_TMF_RESPONSE_COMPLETE);
+}
+
+static void query_task_set(struct tmf *tmf)
+{
+	const struct task_pool *pool = &tmf->session->tasks;
+	bool found = false;
+	uint32_t i;
+
+	if (!scsi_nexus_has_lun(tmf->session->nexus, tmf->request.lun)) {
+		tmf_end(tmf, ISCSI_TMF_RESPONSE_NO_LUN);
+		return;
+	}
+	for (i = 0; i < pool->count && !found; i++)
+		found = is_there(&pool->tasks[i]) && pool->tasks[i].cmd.lun == tmf->request.lun;
+	tmf_end(tmf, found ? ISCSI_TMF_RESPONSE_SUCCEEDED : ISCSI_TMF_RESPONSE_COMPLETE);
+}
+
+/* --- what other sessions do to this one --- */
+
+/*
+ * With FastAbort the initiator is told (section 4.2.3.4) where a status does not tell
+ * it already. Its NOP-Out in answer needs nothing: see above.
+ */
+void tmf_tasks_terminated(void *context, uint64_t lun)
+{
+	struct iscsi_session *session = context;
+	struct iscsi_conn *conn = session_live_conn(session);
+
+	if (session->task_reporting == REPORTING_FAST_ABORT && conn != NULL)
+		async_tasks_terminated(conn, lun);
 }
 
 /* --- requests --- */
 
+/* RFC 7144's functions are there only where its protocol level was agreed on. */
+static bool is_known(const struct tmf *tmf)
+{
+	uint8_t function = tmf->request.function;
+
+	return function < ISCSI_TMF_QUERY_TASK ||
+	       tmf->session->protocol_level >= PROTOCOL_LEVEL_SAM;
+}
+
 static void dispatch(struct tmf *tmf)
 {
-	switch (tmf->request.function) {
+	switch (is_known(tmf) ? tmf->request.function : 0) {
 	case ISCSI_TMF_ABORT_TASK:
 		abort_task(tmf);
 		break;
@@ -199,6 +273,18 @@ static void dispatch(struct tmf *tmf)
 		break;
 	case ISCSI_TMF_TASK_REASSIGN:
 		tmf_end(tmf, ISCSI_TMF_RESPONSE_REASSIGN_NOT_SUPPORTED);
+		break;
+	case ISCSI_TMF_QUERY_TASK:
+		query_task(tmf);
+		break;
+	case ISCSI_TMF_QUERY_TASK_SET:
+		query_task_set(tmf);
+		break;
+	case ISCSI_TMF_I_T_NEXUS_RESET:
+		reset(tmf, SCSI_TMF_I_T_NEXUS_RESET);
+		break;
+	case ISCSI_TMF_QUERY_ASYNCHRONOUS_EVENT:
+		ask(tmf, SCSI_TMF_QUERY_ASYNCHRONOUS_EVENT);
 		break;
 	default:
 		tmf_end(tmf, ISCSI_TMF_RESPONSE_NOT_SUPPORTED);

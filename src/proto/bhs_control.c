@@ -36,12 +36,14 @@ void bhs_tmf_response_decode(const struct bhs *bhs, struct bhs_tmf_response *res
 	response->exp_cmd_sn = bhs_exp_cmd_sn(bhs);
 	response->max_cmd_sn = bhs_max_cmd_sn(bhs);
 	response->response = bhs->raw[BHS_AT_RESPONSE];
+	memcpy(response->additional, bhs->raw + 8, sizeof(response->additional));
 }
 
 void bhs_tmf_response_encode(struct bhs *bhs, const struct bhs_tmf_response *response)
 {
 	bhs_begin(bhs, ISCSI_OPCODE_TASK_MANAGEMENT_RESPONSE, ISCSI_FLAG_FINAL);
 	bhs->raw[BHS_AT_RESPONSE] = response->response;
+	memcpy(bhs->raw + 8, response->additional, sizeof(response->additional));
 	put_be32(bhs->raw + BHS_AT_ITT, response->itt);
 	bhs_set_stat_sn(bhs, response->stat_sn);
 	bhs_set_window(bhs, response->exp_cmd_sn, response->max_cmd_sn);

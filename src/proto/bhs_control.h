@@ -30,6 +30,7 @@ struct bhs_tmf_response {
 	uint32_t exp_cmd_sn;
 	uint32_t max_cmd_sn;
 	uint8_t response; /* enum iscsi_tmf_response */
+	uint8_t additional[3]; /* Additional Response Information, RFC 7144 */
 };
 
 void bhs_tmf_response_decode(const struct bhs *bhs, struct bhs_tmf_response *response);

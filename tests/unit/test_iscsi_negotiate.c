@@ -126,6 +126,20 @@ static void test_bool__or_and_and(void **state)
 	expect("ImmediateData=", "ImmediateData=Reject");
 }
 
+/* Several connections and all kinds of TaskReporting would be fine, but not together. */
+static void expect_both(const char *first, const char *second, const char *one, const char *other)
+{
+	struct bench bench;
+
+	bench_init(&bench);
+	bench.policy.ours[KEY_MAX_CONNECTIONS] = 8;
+	bench.policy.ours[KEY_TASK_REPORTING] = 7;
+	assert_int_equal(say(&bench, KEY_IN_OPERATIONAL, first, strlen(first) + 1), 0);
+	assert_string_equal(answered(&bench), one);
+	assert_int_equal(say(&bench, KEY_IN_OPERATIONAL, second, strlen(second) + 1), 0);
+	assert_string_equal(answered(&bench), other);
+}
+
 static void test_list__takes_the_first_that_is_allowed(void **state)
 {
 	struct bench bench;
@@ -137,6 +151,12 @@ static void test_list__takes_the_first_that_is_allowed(void **state)
 	expect("DataDigest=None", "DataDigest=None");
 	expect("TaskReporting=FastAbort,RFC3720", "TaskReporting=RFC3720");
 	expect("TaskReporting=FastAbort", "TaskReporting=Reject");
+	expect_both("MaxConnections=4", "TaskReporting=FastAbort,RFC3720",
+		    "MaxConnections=4", "TaskReporting=RFC3720");
+	expect_both("MaxConnections=1", "TaskReporting=FastAbort,RFC3720",
+		    "MaxConnections=1", "TaskReporting=FastAbort");
+	expect_both("TaskReporting=ResponseFence", "MaxConnections=4",
+		    "TaskReporting=ResponseFence", "MaxConnections=1");
 	bench_init(&bench);
 	bench.policy.ours[KEY_HEADER_DIGEST] = 1u << DIGEST_CRC32C;
 	assert_int_equal(say(&bench, KEY_IN_OPERATIONAL, "HeaderDigest=None,CRC32C", 25), 0);
