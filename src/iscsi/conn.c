@@ -184,8 +184,7 @@ static void explain_va(struct iscsi_conn *conn, enum log_level level, const char
 		events_print(&conn->events, print_event, conn);
 }
 
-__attribute__((format(printf, 3, 4)))
-static void explain(struct iscsi_conn *conn, enum log_level level, const char *format, ...)
+void conn_explain(struct iscsi_conn *conn, enum log_level level, const char *format, ...)
 {
 	va_list arguments;
 
@@ -388,9 +387,9 @@ static void up_terminated(struct transport_conn *wire, enum transport_end end, i
 	else if (end == TRANSPORT_END_CLOSED)
 		level = conn->session != NULL ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 	if (err != 0)
-		explain(conn, level, "%s: %s", end_reasons[end], strerror(-err));
+		conn_explain(conn, level, "%s: %s", end_reasons[end], strerror(-err));
 	else
-		explain(conn, level, "%s", end_reasons[end]);
+		conn_explain(conn, level, "%s", end_reasons[end]);
 	conn_event(conn, CONN_TRANSPORT_GONE);
 }
 

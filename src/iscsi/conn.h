@@ -141,6 +141,10 @@ static inline bool conn_is_idle(const struct iscsi_conn *conn)
 void conn_log(struct iscsi_conn *conn, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The one line that says why CONN ends, before it does. */
+void conn_explain(struct iscsi_conn *conn, enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Ends CONN for a violation by the peer: logs why, counts it, and terminates at once. */
 void conn_protocol_error(struct iscsi_conn *conn, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "iscsi/access.h"
+#include "iscsi/session.h"
+
 int discovery_add_bytes(struct discovery *list, const void *bytes, size_t length)
 {
 	if (length > list->capacity - list->length) {
@@ -75,6 +78,21 @@ static const char *reachable(const struct iscsi_conn *conn, const struct iscsi_p
 	return host;
 }
 
+/* Whether the initiator of CONN may use TARGET by PORTAL: what it may not it is not told of. */
+static bool may_use(const struct iscsi_conn *conn, const struct iscsi_portal *portal,
+		    const struct iscsi_target *target)
+{
+	struct ip ip;
+	const struct access_subject subject = {
+		.initiator = conn->session->initiator_name,
+		.ip = ip_parse_host(conn->peer, &ip) == 0 ? &ip : NULL,
+		.group = portal->group,
+	};
+
+	return access_admits(portal->access, &subject) &&
+	       access_admits(node_access(conn->core->node, target), &subject);
+}
+
 static int add_portal(struct discovery *list, const struct iscsi_conn *conn,
 		      const struct iscsi_portal *portal)
 {
@@ -108,15 +126,21 @@ static bool is_twin(const struct iscsi_node *owner, const struct iscsi_portal *p
 int discovery_add(struct discovery *list, const struct iscsi_conn *conn,
 		  const struct iscsi_target *target)
 {
-	int err = discovery_add_text(list, "TargetName", target->name);
 	struct list_node *node;
+	bool is_told = false;
+	int err = 0;
 
 	LIST_FOR_EACH(node, &conn->core->node->portals) {
 		const struct iscsi_portal *portal = container_of(node, struct iscsi_portal, link);
 
 		if (err != 0)
 			break;
-		if (!is_twin(conn->core->node, portal))
+		if (is_twin(conn->core->node, portal) || !may_use(conn, portal, target))
+			continue;
+		if (!is_told)
+			err = discovery_add_text(list, "TargetName", target->name);
+		is_told = true;
+		if (err == 0)
 			err = add_portal(list, conn, portal);
 	}
 	return err;

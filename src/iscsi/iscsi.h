@@ -30,6 +30,10 @@ enum iscsi_digest_policy {
 	ISCSI_DIGEST_OFF,	/* None only */
 };
 
+#define ISCSI_CHAP_ALGORITHMS_MAX 4
+/* RFC 7143 section 12.1.3 and RFC 3720's 96 bits: what a secret must have. */
+#define ISCSI_SECRET_MIN 12
+
 struct iscsi_node_config {
 	struct reactor *const *reactors;
 	unsigned reactor_count;
@@ -48,6 +52,10 @@ struct iscsi_node_config {
 	bool immediate_data;
 	unsigned max_outstanding_r2t;	/* 0: default */
 	unsigned default_time2wait, default_time2retain;
+	/* CHAP_A numbers, best first, ended by 0; none: all, SHA3-256 first. */
+	uint8_t chap_algorithms[ISCSI_CHAP_ALGORITHMS_MAX + 1];
+	bool fips;		/* of them only SHA3-256 and SHA-256 */
+	bool require_access;	/* a target without an access list is nobody's, not everybody's */
 };
 
 /* Fills CONFIG with the defaults; the caller sets reactors. */
@@ -71,10 +79,66 @@ static inline int iscsi_target_name(const char *name, char out[NAME_LEN_MAX + 1]
 int iscsi_node_add_target(struct iscsi_node *node, const char *name, const char *alias,
 			  struct scsi_target *scsi);
 
+/* --- who may use what --- */
+
+/* The number by which CHAP_A calls "sha3-256", "sha-256", "sha-1" or "md5"; 0: there is none such. */
+uint8_t iscsi_chap_algorithm(const char *name);
+
+struct iscsi_account {
+	const char *name;	/* CHAP_N */
+	const char *secret;
+};
+
+/* Initiators: what is said of them must all be true, of each list one entry. */
+struct iscsi_who {
+	const char *const *initiators;	/* names with * and ?; none: any */
+	unsigned initiator_count;
+	const char *const *addresses;	/* "192.0.2.1", "10.0.0.0/8", "2001:db8::/32"; none: any */
+	unsigned address_count;
+	const struct iscsi_account *const *accounts;	/* CHAP is asked for, with one of these */
+	unsigned account_count;
+};
+
+struct iscsi_rule_config {
+	struct iscsi_who who;
+	const struct iscsi_who *const *groups;	/* one of these too, unless there is none */
+	unsigned group_count;
+	const uint16_t *portal_groups;	/* tags of the portals; none: any */
+	unsigned portal_group_count;
+	bool deny;
+	const struct iscsi_account *mutual;	/* ours, for initiators that want us to prove who we are */
+	const struct scsi_lun_view *view;	/* what is seen of a target, NULL: all of it */
+};
+
+struct iscsi_access;
+
+/*
+ * An access list: the first rule that fits an initiator decides; whom none fits does not
+ * come in. Copies everything. 0, or -EINVAL or -ENOMEM with a line in ERROR and the index of
+ * the rule in WRONG.
+ */
+int iscsi_access_create(const struct iscsi_rule_config *rules, unsigned count,
+			struct iscsi_access **out, unsigned *wrong, char *error,
+			size_t error_size);
+/* Frees one that was given to no node. */
+void iscsi_access_free(struct iscsi_access *access);
+
+/*
+ * Before the reactors run: ACCESS becomes the node's, to be used for any number of
+ * portals, for discovery and for the target of this name (-ENOENT: there is none). A target without
+ * one is open to all (but see require_access), and so is discovery, where each initiator is
+ * told of the targets that it may use.
+ */
+void iscsi_node_add_access(struct iscsi_node *node, struct iscsi_access *access);
+void iscsi_node_set_discovery_access(struct iscsi_node *node, const struct iscsi_access *access);
+int iscsi_node_set_target_access(struct iscsi_node *node, const char *name,
+				 const struct iscsi_access *access);
+
 struct iscsi_portal_config {
 	const char *address;
 	uint16_t port;
 	uint16_t group;		/* portal group tag, 1-65535 */
+	const struct iscsi_access *access;	/* who may connect there, NULL: all; its accounts do not count */
 	struct iser *iser;	/* listens by iSER there, NULL: on TCP */
 };
 
@@ -102,6 +166,7 @@ struct iscsi_session_info {
 	char initiator[224];
 	char initiator_alias[64];
 	char target[224];		/* "" in a discovery session */
+	char account[64];		/* by which it authenticated itself, "": by none */
 	uint8_t isid[6];
 	uint16_t tsih;
 	bool discovery;
@@ -133,6 +198,10 @@ struct iscsi_node_info {
 	unsigned connections, logins, sessions;
 	uint64_t tasks;		/* in the pools of all sessions */
 	uint64_t accepted, login_failures, protocol_errors;
+	uint64_t authentication_failures;	/* of login_failures: wrong or missing credentials */
+	uint64_t authorization_failures;	/* of them: not on the access list */
+	uint64_t connections_refused;	/* by a portal's access list, or for failed logins */
+	unsigned addresses_slowed;	/* that failed to log in lately */
 };
 void iscsi_node_get_info(const struct iscsi_node *node, struct iscsi_node_info *info);
 void iscsi_node_visit_targets(const struct iscsi_node *node,

@@ -10,7 +10,6 @@
 #define DATA_LENGTH_MAX 0xffffff	/* 2^24 - 1 */
 
 static const char *const session_types[] = { "Normal", "Discovery", NULL };
-static const char *const auth_methods[] = { "None", "CHAP", NULL };
 static const char *const digests[] = { "None", "CRC32C", NULL };
 static const char *const reportings[] = { "RFC3720", "ResponseFence", "FastAbort", NULL };
 
@@ -22,6 +21,9 @@ static const char *const reportings[] = { "RFC3720", "ResponseFence", "FastAbort
 #define NUMBER(rule_, low_, high_, initial_)                                   \
 	.type = KEY_TYPE_NUMBER, .rule = KEY_RULE_##rule_, .where = KEY_IN_OPERATIONAL,                \
 	.from = KEY_FROM_BOTH, .low = (low_), .high = (high_), .initial = (initial_)
+#define SECURITY                                                               \
+	.type = KEY_TYPE_TEXT, .rule = KEY_RULE_SECURITY, .where = KEY_IN_SECURITY,                    \
+	.from = KEY_FROM_BOTH
 #define CHOICE(choices_, where_)                                               \
 	.type = KEY_TYPE_LIST, .rule = KEY_RULE_CHOOSE, .where = (where_), .from = KEY_FROM_BOTH,      \
 	.choices = (choices_)
@@ -43,8 +45,13 @@ const struct key keys[KEY_COUNT] = {
 	[KEY_TARGET_PORTAL_GROUP_TAG] = { "TargetPortalGroupTag",
 					  DECLARED(NUMBER, KEY_IN_LOGIN, TARGET), .high = 65535 },
 	/* 12.1 */
-	[KEY_AUTH_METHOD] = { "AuthMethod", CHOICE(auth_methods, KEY_IN_SECURITY),
-			      .initial = AUTH_NONE },
+	[KEY_AUTH_METHOD] = { "AuthMethod", SECURITY },
+	/* 12.1.3 */
+	[KEY_CHAP_A] = { "CHAP_A", SECURITY },
+	[KEY_CHAP_I] = { "CHAP_I", SECURITY },
+	[KEY_CHAP_C] = { "CHAP_C", SECURITY },
+	[KEY_CHAP_N] = { "CHAP_N", SECURITY },
+	[KEY_CHAP_R] = { "CHAP_R", SECURITY },
 	/* RFC 7145, 6.3 */
 	[KEY_RDMA_EXTENSIONS] = { "RDMAExtensions", BOOLEAN(AND, 0), .moot = KEY_MOOT_DISCOVERY },
 	/* 13.1 */

@@ -22,7 +22,13 @@ enum key_id {
 	KEY_TARGET_ALIAS,
 	KEY_TARGET_ADDRESS,
 	KEY_TARGET_PORTAL_GROUP_TAG,
+	/* Of the security stage, in the order of enum chap_key; see iscsi/auth.h. */
 	KEY_AUTH_METHOD,
+	KEY_CHAP_A,
+	KEY_CHAP_I,
+	KEY_CHAP_C,
+	KEY_CHAP_N,
+	KEY_CHAP_R,
 	KEY_RDMA_EXTENSIONS,
 	KEY_HEADER_DIGEST,
 	KEY_DATA_DIGEST,
@@ -71,6 +77,7 @@ enum key_rule {
 	KEY_RULE_MAX,
 	KEY_RULE_CHOOSE,	/* the first in the offer that is allowed */
 	KEY_RULE_REJECT,	/* obsolete: the answer is always Reject */
+	KEY_RULE_SECURITY,	/* set aside: authentication is not for this engine to judge */
 };
 
 /* Where a key may be used. */
@@ -110,9 +117,8 @@ struct key {
 	const char *const *choices;	/* lists: ended by NULL */
 };
 
-/* Indices into the choices of a digest, of AuthMethod, of SessionType, of TaskReporting. */
+/* Indices into the choices of a digest, of SessionType, of TaskReporting. */
 enum { DIGEST_NONE, DIGEST_CRC32C };
-enum { AUTH_NONE, AUTH_CHAP };
 enum { SESSION_NORMAL, SESSION_DISCOVERY };
 enum { REPORTING_RFC3720, REPORTING_RESPONSE_FENCE, REPORTING_FAST_ABORT };
 

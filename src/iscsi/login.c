@@ -53,30 +53,57 @@ static void respond(struct login *login, bool transit)
 	control_send(control, true);
 }
 
-/* Answers with STATUS (class and detail) and ends the connection. */
-static void refuse(struct login *login, int status, const char *why)
+/* Says the refusal and ends the connection. */
+static void send_refusal(struct login *login)
 {
 	struct iscsi_conn *conn = login->conn;
 	struct control *control = control_alloc(conn, 0);
 	struct bhs_login_response response = {
 		.tsih = login->tsih,
 		.itt = login->itt,
-		.status = (uint16_t)status,
+		.status = login->refusal,
 		.csg = login->stage,
 		.version_max = ISCSI_VERSION,
 		.version_active = ISCSI_VERSION,
 	};
 
-	counter_increment(&conn->core->login_failures);
 	if (control != NULL) {
 		memcpy(response.isid, login->isid, sizeof(response.isid));
 		bhs_login_response_encode(&control->pdu.bhs, &response);
 		control_send(control, true);
 	}
-	conn_terminate(conn, true, LOG_LEVEL_WARNING, "login%s%s refused with %04xh (%s): %s",
-		       login->negotiation.target_name[0] != '\0' ? " to " : "",
-		       login->negotiation.target_name, (unsigned)status,
-		       iscsi_login_status_name((uint16_t)status), why);
+	conn_terminate(conn, true, LOG_LEVEL_WARNING, "login refused");
+}
+
+static void penalty_is_over(struct timer *timer)
+{
+	struct login *login = container_of(timer, struct login, penalty);
+
+	if (conn_can_send(login->conn))
+		send_refusal(login);
+}
+
+/*
+ * Answers with STATUS (class and detail), later if whoever is there has failed before, and ends
+ * the connection.
+ */
+static void refuse(struct login *login, int status, const char *why)
+{
+	struct iscsi_conn *conn = login->conn;
+	const char *target = login->negotiation.target_name;
+	unsigned delay = login_count_failure(login, status);
+
+	login->is_refused = true;
+	login->refusal = (uint16_t)status;
+	conn_explain(conn, LOG_LEVEL_WARNING, "login%s%s refused with %04xh (%s): %s",
+		     target[0] != '\0' ? " to " : "", target, (unsigned)status,
+		     iscsi_login_status_name((uint16_t)status), why);
+	if (delay == 0) {
+		send_refusal(login);
+		return;
+	}
+	login->penalty.expired = penalty_is_over;
+	reactor_timer_start(conn->core->reactor, &login->penalty, delay);
 }
 
 /* --- the end of the phase --- */
@@ -129,6 +156,8 @@ void login_fill_session(const struct login *login, struct iscsi_session *session
 	fill_keys(login, &session->keys);
 	session->target = login->target;
 	session->tsih = login->conn->registration->tsih;
+	session->rule = login->auth.rule;
+	session->account = login->auth.account;
 	session->login_pdus = login->numbered_pdus;
 	session->time2wait = (uint16_t)negotiation->value[KEY_DEFAULT_TIME2WAIT];
 	session->task_reporting = (uint8_t)negotiation->value[KEY_TASK_REPORTING];
@@ -181,7 +210,9 @@ static void admitted(struct admission *admission)
 		return;
 	}
 	conn_log(conn, session_is_discovery(conn->session) ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-		 "logged in to %s", login->target != NULL ? login->target->name : "discover");
+		 "logged in to %s%s%s", login->target != NULL ? login->target->name : "discover",
+		 login->auth.account != NULL ? " as " : "",
+		 login->auth.account != NULL ? login->auth.account->name : "");
 	conn_event(conn, CONN_ADMITTED);
 }
 
@@ -209,17 +240,10 @@ static void ask(struct login *login)
 
 /* --- requests --- */
 
-/* Who wants what: after the first request has been evaluated. */
-static int identify(struct login *login, struct cursor *answer, const char **why)
+static int find_target(struct login *login, const char **why)
 {
-	struct negotiation *negotiation = &login->negotiation;
+	const struct negotiation *negotiation = &login->negotiation;
 
-	if (negotiation->initiator_name[0] == '\0') {
-		*why = "InitiatorName is missing";
-		return ISCSI_LOGIN_MISSING_PARAMETER;
-	}
-	if (negotiate_is_discovery(negotiation))
-		return 0;
 	if (negotiation->target_name[0] == '\0') {
 		*why = "TargetName is missing";
 		return ISCSI_LOGIN_MISSING_PARAMETER;
@@ -229,6 +253,25 @@ static int identify(struct login *login, struct cursor *answer, const char **why
 		*why = "there is no such target";
 		return ISCSI_LOGIN_NOT_FOUND;
 	}
+	return 0;
+}
+
+/* Who wants what: after the first request has been evaluated. */
+static int identify(struct login *login, struct cursor *answer, const char **why)
+{
+	struct negotiation *negotiation = &login->negotiation;
+	int status = 0;
+
+	if (negotiation->initiator_name[0] == '\0') {
+		*why = "InitiatorName is missing";
+		return ISCSI_LOGIN_MISSING_PARAMETER;
+	}
+	if (!negotiate_is_discovery(negotiation))
+		status = find_target(login, why);
+	if (status == 0)
+		status = login_authorize(login, why);
+	if (status != 0 || login->target == NULL)
+		return status;
 	text_put_number(answer, keys[KEY_TARGET_PORTAL_GROUP_TAG].name,
 			login->conn->portal->group);
 	if (login->target->alias[0] != '\0')
@@ -300,6 +343,22 @@ static int join(struct login *login, const uint8_t *data, uint32_t length, const
 	return 0;
 }
 
+/* The keys of the security stage; or that it is left, or not even entered, without what it is for. */
+static int authenticate(struct login *login, struct cursor *answer, const char **why)
+{
+	int status = auth_step(&login->auth, &login->negotiation, answer);
+
+	if (status != 0 || auth_is_over(&login->auth))
+		return status;
+	if (login->stage != ISCSI_STAGE_SECURITY)
+		*why = "the initiator does not authenticate itself";
+	else if (login->transit && login->negotiation.security_present == 0)
+		*why = "the initiator wants to go on without having authenticated itself";
+	else
+		return 0;
+	return ISCSI_LOGIN_AUTHENTICATION_FAILURE;
+}
+
 /* Evaluates the text, complete now, and puts together the answer. */
 static int evaluate(struct login *login, const uint8_t *text, uint32_t length, const char **why)
 {
@@ -316,6 +375,8 @@ static int evaluate(struct login *login, const uint8_t *text, uint32_t length, c
 	status = negotiate_text(&login->negotiation, phase, text, length, &answer);
 	if (status == 0 && !login->started)
 		status = identify(login, &answer, why);
+	if (status == 0)
+		status = authenticate(login, &answer, why);
 	if (status != 0)
 		return status;
 	login->started = true;
@@ -335,7 +396,7 @@ static int evaluate(struct login *login, const uint8_t *text, uint32_t length, c
 static void advance(struct login *login)
 {
 	bool transit = login->transit && unsent(login) <= chunk_max(login->conn) &&
-		       login->negotiation.offered == 0;
+		       login->negotiation.offered == 0 && auth_is_over(&login->auth);
 
 	if (transit && login->next_stage == ISCSI_STAGE_FULL_FEATURE) {
 		ask(login);
@@ -404,6 +465,7 @@ void login_destroy(struct login *login)
 {
 	if (login == NULL)
 		return;
+	reactor_timer_stop(login->conn->core->reactor, &login->penalty);
 	free(login->in);
 	free(login);
 }
@@ -413,6 +475,9 @@ void login_header(struct iscsi_conn *conn, struct transport_rx *rx)
 	uint8_t opcode = bhs_opcode(rx->bhs);
 
 	rx->sink = TRANSPORT_SINK_DISCARD;
+	/* Whoever asks again shall not learn sooner that he has failed. */
+	if (conn->login != NULL && conn->login->is_refused)
+		return;
 	if (opcode != ISCSI_OPCODE_LOGIN_REQUEST) {
 		/* RFC 7143 section 6.3: before the first Login nothing is answered. */
 		if (conn->state == CONN_LOGIN)

@@ -6,6 +6,7 @@
 #ifndef PINION_ISCSI_LOGIN_H
 #define PINION_ISCSI_LOGIN_H
 
+#include "iscsi/auth.h"
 #include "iscsi/conn.h"
 #include "iscsi/registry.h"
 
@@ -18,6 +19,10 @@ struct login {
 	struct negotiation negotiation;
 	struct negotiate_policy policy;
 	const struct iscsi_target *target;	/* NULL: not said, or discovery */
+	struct auth auth;
+	bool is_refused;		/* nothing that comes counts any more ... */
+	uint16_t refusal;		/* ... with this status ... */
+	struct timer penalty;		/* ... which is said when this has expired */
 	uint8_t isid[BHS_ISID_LEN];
 	uint16_t tsih;
 	uint32_t itt;
@@ -39,6 +44,15 @@ struct login {
 /* Control_Notify of a connection in its login phase. */
 void login_header(struct iscsi_conn *conn, struct transport_rx *rx);
 void login_pdu(struct iscsi_conn *conn, struct transport_rx *rx);
+
+/*
+ * The initiator of LOGIN is known, and its target where it is not discovery: whether it may come
+ * in, and with what proof. 0, or a login status with the reason in *WHY; login_access.c.
+ */
+int login_authorize(struct login *login, const char **why);
+
+/* Counts that LOGIN fails with STATUS. How long the answer is to be held back, ms. */
+unsigned login_count_failure(struct login *login, int status);
 
 /* Copies the results into SESSION, which is being made. */
 void login_fill_session(const struct login *login, struct iscsi_session *session);

@@ -296,10 +296,6 @@ static int evaluate_negotiated(struct request *request, enum key_id id)
 		return 0;
 	}
 	if (!parse_offer(request, id, pair, &offer)) {
-		if (id == KEY_AUTH_METHOD)
-			return fail(negotiation, ISCSI_LOGIN_AUTHENTICATION_FAILURE,
-				    "no authentication method in common (AuthMethod=%.*s)",
-				    (int)min_t(size_t, pair->value_len, 64), pair->value);
 		if (id == KEY_HEADER_DIGEST || id == KEY_DATA_DIGEST)
 			return fail_pair(negotiation, pair, "no digest in common");
 		text_put(request->answer, keys[id].name, "Reject");
@@ -408,6 +404,25 @@ static int evaluate_declared(struct request *request, enum key_id id)
 	return declare_value(request, id);
 }
 
+/* AuthMethod outside its stage is answered, as any offer is; an exchange of CHAP cannot be. */
+static int evaluate_security(struct request *request, enum key_id id)
+{
+	struct negotiation *negotiation = request->negotiation;
+	const struct text_pair *pair = &request->pairs[id];
+
+	if (request->phase & KEY_IN_SECURITY) {
+		negotiation->security[id - KEY_AUTH_METHOD] = *pair;
+		negotiation->security_present |= 1u << (id - KEY_AUTH_METHOD);
+		return 0;
+	}
+	if (id != KEY_AUTH_METHOD)
+		return fail(negotiation, ISCSI_LOGIN_INITIATOR_ERROR,
+			    "%s outside the security stage", keys[id].name);
+	if (!is_refusal(pair))
+		text_put(request->answer, keys[id].name, "Reject");
+	return 0;
+}
+
 int negotiate_text(struct negotiation *negotiation, unsigned phase, const void *text, size_t len,
 		   struct cursor *answer)
 {
@@ -417,11 +432,14 @@ int negotiate_text(struct negotiation *negotiation, unsigned phase, const void *
 	unsigned id;
 	int status = collect(&request, text, len);
 
+	negotiation->security_present = 0;
 	for (id = 0; id < KEY_COUNT && status == 0; id++) {
 		if (!(request.present & BIT(id)))
 			continue;
 		if (keys[id].rule == KEY_RULE_DECLARE)
 			status = evaluate_declared(&request, (enum key_id)id);
+		else if (keys[id].rule == KEY_RULE_SECURITY)
+			status = evaluate_security(&request, (enum key_id)id);
 		else
 			status = evaluate_negotiated(&request, (enum key_id)id);
 	}

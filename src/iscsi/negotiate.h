@@ -14,11 +14,13 @@
 #include "base/cursor.h"
 #include "iscsi/keys.h"
 #include "proto/names.h"
+#include "proto/text.h"
 
 #define NEGOTIATE_PAIRS_MAX 128		/* in one request, joined over the C bit */
 #define NEGOTIATE_TEXT_MAX 16384	/* bytes of one, and of an answer */
 #define NEGOTIATE_ALIAS_MAX 255
 #define NEGOTIATE_SEND_TARGETS_MAX 255
+#define NEGOTIATE_SECURITY (KEY_CHAP_R - KEY_AUTH_METHOD + 1)
 
 /*
  * What we want of each key: of a boolean 0 or 1, of a number the value to
@@ -40,6 +42,9 @@ struct negotiation {
 	char initiator_alias[NEGOTIATE_ALIAS_MAX + 1];
 	char send_targets[NEGOTIATE_SEND_TARGETS_MAX + 1];
 	bool has_send_targets;
+	/* Of the last request, as long as its text is there: AuthMethod, then CHAP's keys. */
+	struct text_pair security[NEGOTIATE_SECURITY];
+	unsigned security_present;	/* bit by index */
 	char error[160];	/* after a failure: why, for the log */
 };
 
@@ -52,6 +57,7 @@ void negotiate_init(struct negotiation *negotiation, const struct negotiate_poli
  * request of a login), and appends what is to be answered to ANSWER. Returns 0,
  * or the login status (class and detail) that the failure deserves, with
  * negotiation->error saying why; in full feature phase any such is a protocol error.
+ * The keys of the security stage are only set aside.
  */
 int negotiate_text(struct negotiation *negotiation, unsigned phase, const void *text, size_t len,
 		   struct cursor *answer);

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "iscsi/access.h"
 #include "iscsi/conn.h"
+#include "iscsi/guard.h"
 #include "iscsi/registry.h"
 #include "iscsi/session.h"
 
@@ -47,6 +49,42 @@ void iscsi_node_config_init(struct iscsi_node_config *config)
 	};
 }
 
+/* --- what CHAP is done with --- */
+
+uint8_t iscsi_chap_algorithm(const char *name)
+{
+	const struct chap_method *method = chap_method_named(name);
+
+	return method != NULL ? method->number : 0;
+}
+
+static bool may_use(const struct iscsi_node_config *config, const struct chap_method *method)
+{
+	if (method == NULL || (config->fips && !method->is_fips))
+		return false;
+	if (chap_method_works(method))
+		return true;
+	log_warning("iscsi: the crypto library does not offer %s: no CHAP with it", method->name);
+	return false;
+}
+
+/* Leaves those of the algorithms that can be used; all that there are where none is named. */
+static int take_algorithms(struct iscsi_node_config *own)
+{
+	uint8_t wanted[ISCSI_CHAP_ALGORITHMS_MAX + 1] = { 0 };
+	unsigned count = 0;
+	unsigned i;
+
+	memcpy(wanted, own->chap_algorithms, ISCSI_CHAP_ALGORITHMS_MAX);
+	for (i = 0; own->chap_algorithms[0] == 0 && i < ISCSI_CHAP_ALGORITHMS_MAX; i++)
+		wanted[i] = chap_methods[i].number;
+	memset(own->chap_algorithms, 0, sizeof(own->chap_algorithms));
+	for (i = 0; wanted[i] != 0; i++)
+		if (may_use(own, chap_method(wanted[i])))
+			own->chap_algorithms[count++] = wanted[i];
+	return count != 0 ? 0 : -EINVAL;
+}
+
 static uint32_t or_default(uint32_t value, uint32_t usual)
 {
 	return value != 0 ? value : usual;
@@ -72,7 +110,7 @@ static int take_config(struct iscsi_node_config *own, const struct iscsi_node_co
 	    own->max_outstanding_r2t > 65535 || own->default_time2wait > 3600 ||
 	    own->default_time2retain > 3600)
 		return -EINVAL;
-	return 0;
+	return take_algorithms(own);
 }
 
 static uint32_t digest_mask(enum iscsi_digest_policy policy, const struct transport_limits *limits)
@@ -93,7 +131,6 @@ void node_policy(const struct iscsi_node *node, const struct transport_limits *l
 
 	memset(policy, 0, sizeof(*policy));
 	policy->max_recv_negotiated = limits->max_recv_negotiated;
-	ours[KEY_AUTH_METHOD] = 1u << AUTH_NONE;
 	ours[KEY_RDMA_EXTENSIONS] = limits->rdma_extensions;
 	ours[KEY_HEADER_DIGEST] = digest_mask(config->header_digest, limits);
 	ours[KEY_DATA_DIGEST] = digest_mask(config->data_digest, limits);
@@ -117,6 +154,61 @@ void node_policy(const struct iscsi_node *node, const struct transport_limits *l
 	ours[KEY_TARGET_RECV_DATA_SEGMENT_LENGTH] = recv_max;
 }
 
+/* --- access --- */
+
+void iscsi_node_add_access(struct iscsi_node *node, struct iscsi_access *access)
+{
+	list_push_back(&node->accesses, &access->link);
+}
+
+void iscsi_node_set_discovery_access(struct iscsi_node *node, const struct iscsi_access *access)
+{
+	node->discovery_access = access;
+}
+
+int iscsi_node_set_target_access(struct iscsi_node *node, const char *name,
+				 const struct iscsi_access *access)
+{
+	char normal[NAME_LEN_MAX + 1];
+	struct iscsi_target *target = NULL;
+
+	if (iscsi_target_name(name, normal) == 0)
+		target = node_find_target(node, normal);
+	if (target == NULL)
+		return -ENOENT;
+	target->access = access;
+	return 0;
+}
+
+const struct iscsi_access *node_access(const struct iscsi_node *node,
+				       const struct iscsi_target *target)
+{
+	if (target == NULL)
+		return node->discovery_access;
+	return target->access != NULL ? target->access : node->closed;
+}
+
+/* The guard, and what targets without an access list have: nothing, or an empty one. */
+static int close_node(struct iscsi_node *node)
+{
+	struct iscsi_access *closed;
+	unsigned wrong;
+	char error[80];
+	int err;
+
+	node->guard = guard_create();
+	if (node->guard == NULL)
+		return -ENOMEM;
+	if (!node->config.require_access)
+		return 0;
+	err = iscsi_access_create(NULL, 0, &closed, &wrong, error, sizeof(error));
+	if (err != 0)
+		return err;
+	iscsi_node_add_access(node, closed);
+	node->closed = closed;
+	return 0;
+}
+
 /* --- making and ending --- */
 
 int iscsi_node_create(const struct iscsi_node_config *config, struct iscsi_node **out)
@@ -129,6 +221,7 @@ int iscsi_node_create(const struct iscsi_node_config *config, struct iscsi_node 
 		return -ENOMEM;
 	list_init(&node->targets);
 	list_init(&node->portals);
+	list_init(&node->accesses);
 	err = take_config(&node->config, config);
 	if (err != 0)
 		goto fail;
@@ -143,6 +236,9 @@ int iscsi_node_create(const struct iscsi_node_config *config, struct iscsi_node 
 		list_init(&node->cores[i].sessions_here);
 	}
 	node->core_count = config->reactor_count;
+	err = close_node(node);
+	if (err != 0)
+		goto fail;
 	err = registry_create(node, &node->registry);
 	if (err != 0)
 		goto fail;
@@ -180,6 +276,9 @@ void iscsi_node_destroy(struct iscsi_node *node)
 	close_portals(node);
 	while ((link = list_pop_front(&node->targets)) != NULL)
 		free(container_of(link, struct iscsi_target, link));
+	while ((link = list_pop_front(&node->accesses)) != NULL)
+		access_destroy(container_of(link, struct iscsi_access, link));
+	guard_destroy(node->guard);
 	registry_destroy(node->registry);
 	free(node->drain);
 	free(node->cores);
@@ -265,6 +364,26 @@ static struct iscsi_core *least_loaded(struct iscsi_node *node, int numa)
 	return best != NULL ? best : least_loaded(node, ANY_NUMA_NODE);
 }
 
+/* Whether a connection from PEER may come to PORTAL, before anything is spent on it. */
+static bool is_welcome(struct iscsi_portal *portal, const char *peer)
+{
+	struct iscsi_node *node = portal->node;
+	struct ip parsed;
+	const struct ip *ip = ip_parse_host(peer, &parsed) == 0 ? &parsed : NULL;
+	const char *why = NULL;
+
+	if (!access_may_come(portal->access, ip, portal->group))
+		why = "the portal's access list does not admit the address";
+	else if (!guard_admits(node->guard, ip, reactor_now_ns(portal->reactor)))
+		why = "too many failed logins from this address";
+	if (why == NULL)
+		return true;
+	counter_increment(&node->cores[0].connections_refused);
+	log_limited(&portal->limit, LOG_LEVEL_WARNING, "iscsi: %s: connection to %s refused: %s",
+		    peer, portal->address, why);
+	return false;
+}
+
 static struct reactor *place_near(void *user, const char *peer, int numa)
 {
 	struct iscsi_portal *portal = user;
@@ -282,6 +401,8 @@ static struct reactor *place_near(void *user, const char *peer, int numa)
 			    peer, connections, logins);
 		return NULL;
 	}
+	if (!is_welcome(portal, peer))
+		return NULL;
 	core = least_loaded(node, numa);
 	atomic_fetch_add_explicit(&node->connections, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&node->logins, 1, memory_order_relaxed);
@@ -339,6 +460,7 @@ int iscsi_node_add_portal(struct iscsi_node *node, const struct iscsi_portal_con
 		snprintf(error, error_size, "no memory for a portal");
 		return -ENOMEM;
 	}
+	portal->access = config->access;
 	listen.reactor = portal->reactor;
 	listen.user = portal;
 	if (config->iser != NULL) {

@@ -22,6 +22,7 @@ struct iscsi_target {
 	char name[NAME_LEN_MAX + 1];
 	char alias[NEGOTIATE_ALIAS_MAX + 1];	/* "" for none */
 	struct scsi_target *scsi;
+	const struct iscsi_access *access;	/* NULL: everybody's, or nobody's; node_access */
 };
 
 struct iscsi_portal {
@@ -31,6 +32,7 @@ struct iscsi_portal {
 	struct reactor *reactor;		/* that accepts */
 	char address[64];	/* of the listener, with the port */
 	uint16_t group;
+	const struct iscsi_access *access;	/* NULL: for all */
 	const char *transport;	/* "tcp" or "iser": for people */
 	struct log_limit limit;	/* of the accepting reactor */
 };
@@ -46,6 +48,9 @@ struct iscsi_core {
 	_Atomic unsigned placed;	/* connections, from place on; any thread */
 	struct counter accepted;
 	struct counter login_failures;
+	struct counter authentication_failures;
+	struct counter authorization_failures;
+	struct counter connections_refused;	/* of the accepting reactor */
 	struct counter protocol_errors;
 	struct counter sessions;	/* in full feature phase now */
 	struct counter tasks;		/* in their pools */
@@ -67,6 +72,10 @@ struct iscsi_node {
 	unsigned core_count;
 	struct list targets;
 	struct list portals;
+	struct list accesses;
+	const struct iscsi_access *discovery_access;	/* NULL: for all */
+	const struct iscsi_access *closed;	/* for targets without one, where that is so */
+	struct guard *guard;
 	struct registry *registry;	/* of cores[0] */
 	_Atomic unsigned connections;	/* of all cores, from place on */
 	_Atomic unsigned logins;	/* of them, those not yet in full feature phase */
@@ -83,6 +92,10 @@ struct iscsi_node {
 struct iscsi_core *node_core(struct iscsi_node *node, const struct reactor *reactor);
 
 struct iscsi_target *node_find_target(const struct iscsi_node *node, const char *name);
+
+/* Who may use TARGET (NULL: discovery); NULL: everybody. */
+const struct iscsi_access *node_access(const struct iscsi_node *node,
+				       const struct iscsi_target *target);
 
 /*
  * A portal without a listener, for tests too: whoever has accepted a connection

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "iscsi/access.h"
 #include "iscsi/ffp.h"
 #include "iscsi/login.h"
 #include "iscsi/registry.h"
@@ -83,6 +84,7 @@ static int create_nexus(struct iscsi_session *session)
 	char target_port[NAME_LEN_MAX + 32];
 	struct scsi_nexus_config config = {
 		.target = session->target->scsi,
+		.view = session->rule != NULL ? session->rule->view : NULL,
 		.reactor = session->core->reactor,
 		.initiator_port = initiator_port,
 		.target_port = target_port,

@@ -66,6 +66,8 @@ struct iscsi_session {
 	struct registration *registration;
 	struct deferred finish;
 	const struct iscsi_target *target;	/* NULL in a discovery session */
+	const struct access_rule *rule;	/* that let it in, NULL: it is open to all */
+	const struct chap_account *account;	/* as which it has authenticated itself, or NULL */
 	uint16_t group;			/* portal group */
 	uint32_t depth;			/* the most that window may become */
 	uint32_t slot_bytes;		/* of reserve for each slot */

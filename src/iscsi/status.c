@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "iscsi/access.h"
 #include "iscsi/conn.h"
+#include "iscsi/guard.h"
 #include "iscsi/iscsi.h"
 #include "iscsi/node.h"
 #include "iscsi/session.h"
@@ -24,8 +26,13 @@ void iscsi_node_get_info(const struct iscsi_node *node, struct iscsi_node_info *
 		info->tasks += counter_read(&core->tasks);
 		info->accepted += counter_read(&core->accepted);
 		info->login_failures += counter_read(&core->login_failures);
+		info->authentication_failures += counter_read(&core->authentication_failures);
+		info->authorization_failures += counter_read(&core->authorization_failures);
+		info->connections_refused += counter_read(&core->connections_refused);
 		info->protocol_errors += counter_read(&core->protocol_errors);
 	}
+	info->addresses_slowed =
+		guard_count(node->guard, reactor_now_ns(node->cores[0].reactor));
 }
 
 void iscsi_node_visit_targets(const struct iscsi_node *node,
@@ -77,6 +84,8 @@ static void describe_session(const struct iscsi_session *session, struct iscsi_s
 		 session->initiator_alias);
 	if (session->target != NULL)
 		snprintf(info->target, sizeof(info->target), "%s", session->target->name);
+	if (session->account != NULL)
+		snprintf(info->account, sizeof(info->account), "%.63s", session->account->name);
 	memcpy(info->isid, session->isid, sizeof(info->isid));
 	info->tsih = session->tsih;
 	info->discovery = session_is_discovery(session);

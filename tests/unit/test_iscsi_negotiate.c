@@ -26,7 +26,6 @@ static void bench_init(struct bench *bench)
 
 	memset(bench, 0, sizeof(*bench));
 	bench->policy.max_recv_negotiated = true;
-	ours[KEY_AUTH_METHOD] = 1u << AUTH_NONE;
 	ours[KEY_HEADER_DIGEST] = 3;
 	ours[KEY_DATA_DIGEST] = 3;
 	ours[KEY_MAX_RECV_DATA_SEGMENT_LENGTH] = 262144;
@@ -172,12 +171,27 @@ static void test_list__nothing_in_common_fails_the_login(void **state)
 	bench_init(&bench);
 	assert_int_equal(say(&bench, KEY_IN_OPERATIONAL, "DataDigest=CRC64", 17),
 			 ISCSI_LOGIN_INITIATOR_ERROR);
+}
+
+static void test_security__is_set_aside(void **state)
+{
+	static const char text[] = "CHAP_R=0x01\0AuthMethod=CHAP\0CHAP_N=me";
+	struct bench bench;
+
+	(void)state;
 	bench_init(&bench);
-	assert_int_equal(say(&bench, KEY_IN_SECURITY, "AuthMethod=CHAP,KRB5", 21),
-			 ISCSI_LOGIN_AUTHENTICATION_FAILURE);
-	bench_init(&bench);
-	assert_int_equal(say(&bench, KEY_IN_SECURITY, "AuthMethod=CHAP,None", 21), 0);
-	assert_string_equal(answered(&bench), "AuthMethod=None");
+	assert_int_equal(say(&bench, KEY_IN_SECURITY, text, sizeof(text)), 0);
+	assert_string_equal(answered(&bench), "");
+	/* AuthMethod, A, I, C, N, R. */
+	assert_int_equal(bench.negotiation.security_present, 0x31);
+	assert_string_equal(bench.negotiation.security[0].value, "CHAP");
+	assert_string_equal(bench.negotiation.security[4].value, "me");
+	assert_string_equal(bench.negotiation.security[5].value, "0x01");
+	assert_int_equal(say(&bench, KEY_IN_SECURITY, "CHAP_I=1", 9), 0);
+	assert_int_equal(bench.negotiation.security_present, 0x04);
+	assert_int_equal(say(&bench, KEY_IN_OPERATIONAL, "CHAP_I=1", 9),
+			 ISCSI_LOGIN_INITIATOR_ERROR);
+	assert_int_equal(bench.negotiation.security_present, 0);
 }
 
 static void test_first_burst__not_above_max_burst_in_any_order(void **state)
@@ -405,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_bool__or_and_and),
 		cmocka_unit_test(test_list__takes_the_first_that_is_allowed),
 		cmocka_unit_test(test_list__nothing_in_common_fails_the_login),
+		cmocka_unit_test(test_security__is_set_aside),
 		cmocka_unit_test(test_first_burst__not_above_max_burst_in_any_order),
 		cmocka_unit_test(test_moot__is_irrelevant),
 		cmocka_unit_test(test_rdma__plain_and_extended),

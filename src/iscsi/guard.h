@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Whoever guesses is slowed down: failed logins by address, in a table of fixed
+ * size. Each failure costs its address a penalty that grows with their number:
+ * so long its answer is held back. Penalties run even when the
+ * connection is given up, and while an address has too many of them no connection
+ * from it is taken. Other addresses are not concerned. Any thread.
+ */
+#ifndef PINION_ISCSI_GUARD_H
+#define PINION_ISCSI_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/ip.h"
+
+#define GUARD_ADDRESSES 256	/* remembered at a time: IPv4 addresses, IPv6 networks /64 */
+#define GUARD_PENALTIES 8	/* of one address at a time */
+#define GUARD_DELAY_MS 250	/* of the second failure; the first is free, each further costs twice as much ... */
+#define GUARD_DELAY_MAX_MS 4000	/* ... up to this */
+#define GUARD_MEMORY_S 60	/* without a failure after which all is forgotten */
+
+struct guard;
+
+/* NULL when memory is short. */
+struct guard *guard_create(void);
+void guard_destroy(struct guard *guard);
+
+/* A login from IP (NULL: unknown, which counts as one address) has failed: the penalty, ms. */
+unsigned guard_failed(struct guard *guard, const struct ip *ip, uint64_t now_ns);
+
+/* Whether a connection from IP may be taken. */
+bool guard_admits(struct guard *guard, const struct ip *ip, uint64_t now_ns);
+
+/* How many addresses are remembered now. */
+unsigned guard_count(struct guard *guard, uint64_t now_ns);
+
+#endif
