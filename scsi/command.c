@@ -54,6 +54,29 @@ static void meet_fate(struct scsi_cmd *cmd)
 	cmd->aborted = cmd->fate == FATE_SILENT;
 }
 
+/* With UA_INTLCK_CTRL 11b, statuses without sense data are told again as unit attentions. */
+static void remember_refusal(const struct scsi_cmd *cmd)
+{
+	enum attention attention;
+
+	if (cmd->lu == NULL || !lu_has_mode(cmd->lu, MODE_STATUS_ATTENTION))
+		return;
+	switch (cmd->status) {
+	case SCSI_STATUS_BUSY:
+		attention = ATTENTION_WAS_BUSY;
+		break;
+	case SCSI_STATUS_RESERVATION_CONFLICT:
+		attention = ATTENTION_WAS_RESERVATION_CONFLICT;
+		break;
+	case SCSI_STATUS_TASK_SET_FULL:
+		attention = ATTENTION_WAS_TASK_SET_FULL;
+		break;
+	default:
+		return;
+	}
+	attention_raise_one(&cmd->lu->attentions, attention, cmd->nexus);
+}
+
 static void complete(struct scsi_cmd *cmd)
 {
 	assert(cmd->phase != SCSI_PHASE_COMPLETE && cmd->phase != SCSI_PHASE_IDLE);
@@ -63,6 +86,7 @@ static void complete(struct scsi_cmd *cmd)
 		meet_fate(cmd);
 	} else if (cmd->status != SCSI_STATUS_GOOD) {
 		cmd->data_in_length = 0;
+		remember_refusal(cmd);
 	} else {
 		count(cmd);
 	}
@@ -238,9 +262,13 @@ static bool find_op(struct scsi_cmd *cmd, const struct scsi_op *row)
 
 static int report_attention(struct scsi_cmd *cmd, struct nexus_lu *state)
 {
-	enum attention taken = nexus_take_attention(cmd->nexus, state);
+	enum attention attention;
 
-	return sense_unit_attention(cmd, attention_code(taken));
+	if (lu_has_mode(cmd->lu, MODE_KEEP_ATTENTION))
+		attention = attention_peek(&state->attentions);
+	else
+		attention = nexus_take_attention(cmd->nexus, state);
+	return sense_unit_attention(cmd, attention_code(attention));
 }
 
 static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
@@ -264,8 +292,12 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 		if (UNLIKELY(attention_is_pending(&state->attentions)) &&
 		    !(op->flags & OP_IGNORES_UA))
 			return report_attention(cmd, state);
-		if ((op->flags & OP_MODIFIES) && (cmd->lu->read_only || state->read_only))
-			return sense_write_protected(cmd);
+		if (op->flags & OP_MODIFIES) {
+			if (cmd->lu->read_only || state->read_only)
+				return sense_write_protected(cmd);
+			if (UNLIKELY(lu_has_mode(cmd->lu, MODE_WRITE_PROTECT)))
+				return sense_software_write_protected(cmd);
+		}
 	}
 	return op->report != NULL ? cmd_report(cmd) : op->start(cmd);
 }

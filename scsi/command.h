@@ -80,6 +80,8 @@ struct scsi_op {
 	 * the allocation length. SCSI_DONE, or -1 with status and sense set.
 	 */
 	int (*report)(struct scsi_cmd *cmd, struct cursor *out);
+	/* Goes on from cmd_parameters when the parameter list lies in cmd->data.extent[0]. */
+	int (*parse)(struct scsi_cmd *cmd);
 	uint16_t flags;
 	uint8_t cdb_length; /* bytes; 0: no such command */
 	uint8_t length_at; /* CDB byte of the allocation, transfer or parameter list length */
@@ -131,6 +133,11 @@ int cmd_status(struct scsi_cmd *cmd, enum scsi_status status);
 int cmd_memory(struct scsi_cmd *cmd, uint32_t length, int (*next)(struct scsi_cmd *cmd));
 /* Continues with NEXT when the data-out (cmd->data_out_length bytes) is in cmd->data. */
 int cmd_receive(struct scsi_cmd *cmd, int (*next)(struct scsi_cmd *cmd));
+/*
+ * Has the parameter list of LENGTH bytes, 1 or more, fetched and goes on with op->parse: it lies
+ * in one piece then, of EXTENT_MIN bytes, more of which no list has.
+ */
+int cmd_parameters(struct scsi_cmd *cmd, uint32_t length);
 /* Runs steps until the command is done or waits; completes it when done. */
 void cmd_drive(struct scsi_cmd *cmd, int step);
 
@@ -159,6 +166,8 @@ int spc_request_sense(struct scsi_cmd *cmd, struct cursor *out);
 int spc_report_luns(struct scsi_cmd *cmd, struct cursor *out);
 int spc_inquiry(struct scsi_cmd *cmd, struct cursor *out);
 int spc_mode_sense(struct scsi_cmd *cmd, struct cursor *out);
+int spc_mode_select(struct scsi_cmd *cmd);
+int spc_mode_select_list(struct scsi_cmd *cmd);
 int spc_log_sense(struct scsi_cmd *cmd, struct cursor *out);
 int spc_report_opcodes(struct scsi_cmd *cmd, struct cursor *out);
 int spc_report_tmfs(struct scsi_cmd *cmd, struct cursor *out);

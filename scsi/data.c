@@ -73,6 +73,22 @@ int cmd_receive(struct scsi_cmd *cmd, int (*next)(struct scsi_cmd *cmd))
 	return SCSI_MORE;
 }
 
+static int receive_parameters(struct scsi_cmd *cmd)
+{
+	return cmd_receive(cmd, cmd->op->parse);
+}
+
+int cmd_parameters(struct scsi_cmd *cmd, uint32_t length)
+{
+	cmd->transfer_length = length;
+	if (length > EXTENT_MIN)
+		return sense_parameter_list_length(cmd);
+	if (cmd_bytes_offered(cmd) < length)
+		return sense_invalid_information_unit(cmd);
+	cmd->data_out_length = length;
+	return cmd_memory(cmd, EXTENT_MIN, receive_parameters);
+}
+
 void extents_slice(const struct extents *from, uint32_t offset, uint32_t length,
 		   struct extents *out)
 {

@@ -18,6 +18,7 @@
 #include "base/counter.h"
 #include "base/list.h"
 #include "scsi/attention.h"
+#include "scsi/mode.h"
 #include "scsi/scsi.h"
 
 #define SCSI_REACTORS_MAX       1024 /* slots for statistics; topology.h's limit of CPUs */
@@ -100,7 +101,7 @@ struct scsi_lu {
 	bool read_only;
 	bool removable;
 	bool thin;
-	bool descriptor_sense; /* D_SENSE of the control mode page */
+	_Atomic uint32_t mode_bits; /* seldom written: mode.h */
 	uint16_t rotation_rate;
 	uint8_t vendor[SCSI_VENDOR_LENGTH]; /* blank-padded */
 	uint8_t product[SCSI_PRODUCT_LENGTH];
@@ -119,9 +120,9 @@ struct scsi_lu {
 	pthread_mutex_t control;
 	/* rarely written */
 	_Atomic(struct task_lane *) task_lanes[SCSI_REACTORS_MAX]; /* by reactor, which alone makes it */
-	_Atomic bool tas; /* of the control mode page: a command that another nexus aborts says so */
 	struct attention_source attentions;
 	struct range_home home;
+	struct mode_state mode; /* under control */
 };
 
 /* One reactor's task sets of a logical unit; taskset.c. Only its thread touches it. */
@@ -186,6 +187,12 @@ static inline struct nexus_lu *nexus_lu(struct scsi_nexus *nexus, int number)
 }
 
 /* Whether the initiator of CMD, which has a logical unit, may not write to it. */
+/* Whether BITS, of mode.h, are set. */
+static inline bool lu_has_mode(const struct scsi_lu *lu, uint32_t bits)
+{
+	return atomic_load_explicit(&lu->mode_bits, memory_order_relaxed) & bits;
+}
+
 bool cmd_is_read_only(const struct scsi_cmd *cmd);
 
 /*

@@ -58,6 +58,12 @@ static int submit(struct scsi_cmd *cmd, uint64_t lba, uint64_t blocks,
 	return range_enter(cmd, lba, blocks) ? start(cmd) : SCSI_MORE;
 }
 
+/* Without a write cache every write is durable before its status. */
+static unsigned write_through(const struct scsi_cmd *cmd)
+{
+	return lu_has_mode(cmd->lu, MODE_WRITE_THROUGH) ? STORE_FUA : 0;
+}
+
 int cmd_submit_data(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint32_t bytes,
 		    struct extents *data, int (*next)(struct scsi_cmd *cmd))
 {
@@ -65,6 +71,8 @@ int cmd_submit_data(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint32
 	cmd->io.offset = lba << cmd->lu->block_shift;
 	cmd->io.length = bytes;
 	cmd->io.range = 0;
+	if (op == STORE_WRITE)
+		cmd->io.flags |= write_through(cmd);
 	cmd->io.data = data;
 	return submit(cmd, lba, bytes >> cmd->lu->block_shift, next);
 }
@@ -75,6 +83,8 @@ int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint6
 	cmd->io.op = op;
 	cmd->io.offset = lba << cmd->lu->block_shift;
 	cmd->io.length = 0;
+	if (op == STORE_WRITE_ZEROES)
+		cmd->io.flags |= write_through(cmd);
 	cmd->io.range = blocks << cmd->lu->block_shift;
 	cmd->io.data = NULL;
 	return submit(cmd, lba, blocks, next);

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * MODE SENSE(6) and (10) over the table of mode pages: SPC-5 sections 6.14,
- * 7.5, SBC-4 section 6.5. Nothing can be changed yet: all changeable values are
- * zero and nothing can be saved.
+ * MODE SENSE(6) and (10) over the table of mode pages (mode_pages.c): SPC-5
+ * section 6.14, SBC-4 section 6.5.
  */
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/checked.h"
 #include "scsi/command.h"
 #include "scsi/lu.h"
+#include "scsi/mode.h"
 #include "scsi/sense.h"
 
 enum {
 	MODE_SENSE_6 = 0x1a,
 	ALL_PAGES = 0x3f,
 	ALL_SUBPAGES = 0xff,
-	PAGE_HEADER = 2,
-	PAGE_BODY_MAX = 18,
+	PS = 0x80,
+	SPF = 0x40,
 	DBD = 0x08,
 	LLBAA = 0x10,
 	LONGLBA = 0x01,
@@ -26,56 +27,45 @@ enum {
 
 enum page_control { PC_CURRENT, PC_CHANGEABLE, PC_DEFAULT, PC_SAVED };
 
-struct mode_page {
-	uint8_t code;
-	uint8_t length; /* of the body */
-	uint8_t body[PAGE_BODY_MAX];
-	/* Puts in what depends on the logical unit. Optional. */
-	void (*patch)(const struct scsi_lu *lu, uint8_t *body);
-};
-
-static void patch_caching(const struct scsi_lu *lu, uint8_t *body)
+static void get_body(struct scsi_lu *lu, unsigned index, enum page_control control,
+		     uint8_t body[MODE_BODY_MAX])
 {
-	if (lu->store->traits.volatile_cache)
-		body[0] |= 0x04; /* WCE */
-}
+	uint8_t other[MODE_BODY_MAX];
 
-static void patch_control(const struct scsi_lu *lu, uint8_t *body)
-{
-	if (lu->descriptor_sense)
-		body[0] |= 0x04; /* D_SENSE */
-}
-
-static const struct mode_page pages[] = {
-	/* Read-Write Error Recovery: AWRE, ARRE; retries are the store's business. */
-	{ .code = 0x01, .length = 10, .body = { 0xc0 } },
-	/* Disconnect-Reconnect: zeros, the limits of bursts are the session's. */
-	{ .code = 0x02, .length = 14 },
-	{ .code = 0x08, .length = 18, .patch = patch_caching },
-	/*
-	 * Control: TST 001b (a task set for each I_T nexus), GLTSD; unrestricted
-	 * reordering, QERR 00b; no SWP; BUSY TIMEOUT PERIOD unlimited.
-	 */
-	{ .code = 0x0a,
-	  .length = 10,
-	  .body = { 0x22, 0x10, 0, 0, 0, 0, 0xff, 0xff },
-	  .patch = patch_control },
-	/* Informational Exceptions Control: DEXCPT. */
-	{ .code = 0x1c, .length = 10, .body = { 0x08 } },
-};
-
-static void put_page(const struct scsi_lu *lu, const struct mode_page *page,
-		     enum page_control control, struct cursor *out)
-{
-	uint8_t body[PAGE_BODY_MAX] = { 0 };
-
-	if (control != PC_CHANGEABLE) {
-		memcpy(body, page->body, sizeof(body));
-		if (page->patch != NULL)
-			page->patch(lu, body);
+	switch (control) {
+	case PC_CHANGEABLE:
+		mode_page_get(lu, index, other, body);
+		return;
+	case PC_DEFAULT:
+		mode_page_get(lu, index, body, other);
+		return;
+	case PC_CURRENT:
+	case PC_SAVED:
+		break;
 	}
-	cursor_put_u8(out, page->code);
-	cursor_put_u8(out, page->length);
+	pthread_mutex_lock(&lu->control);
+	memcpy(body,
+	       control == PC_SAVED ? lu->mode.saved.body[index] : lu->mode.current.body[index],
+	       MODE_BODY_MAX);
+	pthread_mutex_unlock(&lu->control);
+}
+
+static void put_page(struct scsi_lu *lu, unsigned index, enum page_control control,
+		     struct cursor *out)
+{
+	const struct mode_page *page = &mode_pages[index];
+	uint8_t can_save = lu->keeper != NULL ? PS : 0;
+	uint8_t body[MODE_BODY_MAX];
+
+	get_body(lu, index, control, body);
+	if (page->subpage != 0) {
+		cursor_put_u8(out, can_save | SPF | page->code);
+		cursor_put_u8(out, page->subpage);
+		cursor_put_u16(out, page->length);
+	} else {
+		cursor_put_u8(out, can_save | page->code);
+		cursor_put_u8(out, page->length);
+	}
 	cursor_put_bytes(out, body, page->length);
 }
 
@@ -85,24 +75,26 @@ static bool put_pages(struct scsi_cmd *cmd, struct cursor *out)
 	enum page_control control = cmd->cdb[2] >> 6;
 	uint8_t code = cmd->cdb[2] & 0x3f;
 	uint8_t subpage = cmd->cdb[3];
-	bool found = false;
+	bool found = false, has_code = code == ALL_PAGES;
 
-	if (subpage != 0 && subpage != ALL_SUBPAGES) {
-		sense_invalid_field(cmd, 3, 7);
-		return false;
-	}
-	if (control == PC_SAVED) {
+	if (control == PC_SAVED && cmd->lu->keeper == NULL) {
 		sense_saving_not_supported(cmd);
 		return false;
 	}
-	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
-		if (code != ALL_PAGES && code != pages[i].code)
+	for (unsigned i = 0; i < mode_page_count; i++) {
+		if (code != ALL_PAGES && code != mode_pages[i].code)
 			continue;
-		put_page(cmd->lu, &pages[i], control, out);
+		has_code = true;
+		if (subpage != ALL_SUBPAGES && subpage != mode_pages[i].subpage)
+			continue;
+		/* A subpage by its number belongs to one page. */
+		if (code == ALL_PAGES && subpage != 0 && subpage != ALL_SUBPAGES)
+			continue;
+		put_page(cmd->lu, i, control, out);
 		found = true;
 	}
 	if (!found)
-		sense_invalid_field(cmd, 2, 5);
+		sense_invalid_field(cmd, has_code ? 3 : 2, has_code ? 7 : 5);
 	return found;
 }
 
@@ -121,7 +113,7 @@ static void put_block_descriptor(const struct scsi_lu *lu, bool is_long, struct 
 
 int spc_mode_sense(struct scsi_cmd *cmd, struct cursor *out)
 {
-	const struct scsi_lu *lu = cmd->lu;
+	struct scsi_lu *lu = cmd->lu;
 	bool is_6 = cmd->cdb[0] == MODE_SENSE_6;
 	bool has_descriptor = !(cmd->cdb[1] & DBD);
 	bool is_long = !is_6 && has_descriptor && (cmd->cdb[1] & LLBAA);
@@ -134,7 +126,7 @@ int spc_mode_sense(struct scsi_cmd *cmd, struct cursor *out)
 	if (!put_pages(cmd, out))
 		return -1;
 	if (is_6) {
-		out->begin[0] = (uint8_t)(cursor_offset(out) - 1);
+		out->begin[0] = (uint8_t)min(cursor_offset(out) - 1, (size_t)UINT8_MAX);
 		out->begin[2] = parameter;
 		out->begin[3] = descriptor_length;
 		return SCSI_DONE;

@@ -115,6 +115,7 @@ struct scsi_cmd {
 	const struct scsi_op *op;	/* row of the command table */
 	uint8_t phase;
 	uint8_t flags;
+	bool needs_flush;		/* MODE SELECT: before it is done */
 	int kept;			/* 0 or the negative errno of the last cmd_keep */
 	uint8_t fate;			/* how it ends when it is aborted; taskset.h */
 	struct sweep_leg *leg;		/* that waits for its end */

@@ -81,7 +81,7 @@ uint8_t sense_encode(const struct sense *sense, bool descriptor, uint8_t out[SCS
 
 int sense_fail(struct scsi_cmd *cmd, const struct sense *sense)
 {
-	bool descriptor = cmd->lu != NULL && cmd->lu->descriptor_sense;
+	bool descriptor = cmd->lu != NULL && lu_has_mode(cmd->lu, MODE_DESCRIPTOR_SENSE);
 
 	cmd->status = SCSI_STATUS_CHECK_CONDITION;
 	cmd->sense_length = sense_encode(sense, descriptor, cmd->sense);
@@ -161,6 +161,18 @@ int sense_lun_not_supported(struct scsi_cmd *cmd)
 int sense_write_protected(struct scsi_cmd *cmd)
 {
 	return fail(cmd, SENSE_KEY_DATA_PROTECT, 0x2700);
+}
+
+/* LOGICAL UNIT SOFTWARE WRITE PROTECTED */
+int sense_software_write_protected(struct scsi_cmd *cmd)
+{
+	return fail(cmd, SENSE_KEY_DATA_PROTECT, 0x2702);
+}
+
+/* INTERNAL TARGET FAILURE */
+int sense_internal_failure(struct scsi_cmd *cmd)
+{
+	return fail(cmd, SENSE_KEY_HARDWARE_ERROR, 0x4400);
 }
 
 int sense_unit_attention(struct scsi_cmd *cmd, uint16_t code)

@@ -248,7 +248,8 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 
 bool cmd_is_read_only(const struct scsi_cmd *cmd)
 {
-	return cmd->lu->read_only || cmd->nexus->lu[lun_decode(cmd->lun)].read_only;
+	return cmd->lu->read_only || lu_has_mode(cmd->lu, MODE_WRITE_PROTECT) ||
+	       cmd->nexus->lu[lun_decode(cmd->lun)].read_only;
 }
 
 void scsi_nexus_destroy(struct scsi_nexus *nexus)

@@ -126,7 +126,7 @@ static void choose_fate(struct scsi_cmd *cmd, const struct taskset_sweep *sweep,
 	cmd->fate = FATE_SILENT;
 	if (cmd->nexus == sweep->asker)
 		return;
-	if (atomic_load_explicit(&cmd->lu->tas, memory_order_relaxed))
+	if (sweep->with_status)
 		cmd->fate = FATE_TASK_ABORTED;
 	else
 		*silenced = true;
@@ -217,6 +217,7 @@ int taskset_sweep(struct taskset_sweep *sweep)
 	sweep->legs = calloc(most + 1, sizeof(*sweep->legs));
 	if (sweep->legs == NULL)
 		return -ENOMEM;
+	sweep->with_status = lu_has_mode(sweep->lu, MODE_ABORTED_STATUS);
 	/* One that comes meanwhile has no commands yet that would be older than the sweep. */
 	for (unsigned i = 0; i < SCSI_REACTORS_MAX && count < most; i++) {
 		struct sweep_leg *leg = &sweep->legs[count];

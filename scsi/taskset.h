@@ -41,6 +41,7 @@ struct taskset_sweep {
 	void (*done)(struct taskset_sweep *sweep);
 
 	/* of taskset.c */
+	bool with_status; /* TAS as it was when the sweep began: a reset changes it */
 	struct message finished;
 	_Atomic unsigned remaining;
 	struct sweep_leg *legs;

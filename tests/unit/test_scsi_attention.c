@@ -86,6 +86,9 @@ static void test_attention_raise__each_condition_once_to_each(void **state)
 		{ ATTENTION_LOG_CHANGED, 0x2a02 },
 		{ ATTENTION_TIMESTAMP_CHANGED, 0x2a10 },
 		{ ATTENTION_THIN_THRESHOLD, 0x3807 },
+		{ ATTENTION_WAS_BUSY, 0x2c07 },
+		{ ATTENTION_WAS_RESERVATION_CONFLICT, 0x2c09 },
+		{ ATTENTION_WAS_TASK_SET_FULL, 0x2c08 },
 	};
 	struct hall *hall = *state;
 

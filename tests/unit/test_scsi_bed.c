@@ -560,6 +560,15 @@ void bed_expect_field(const struct bed_cmd *cmd, uint16_t code, uint16_t byte, i
 	assert_int_equal(get_be16(sense + 16), byte);
 }
 
+void bed_expect_parameter(const struct bed_cmd *cmd, uint16_t byte, int bit)
+{
+	const uint8_t *sense = cmd->cmd.sense;
+
+	bed_expect_sense(cmd, 0x05, 0x2600);
+	assert_int_equal(sense[15], bit < 0 ? 0x80 : 0x88 | bit);
+	assert_int_equal(get_be16(sense + 16), byte);
+}
+
 uint8_t *bed_medium(struct bed *bed, uint64_t lba)
 {
 	return bed->store.region->base + lba * 512;

@@ -151,6 +151,8 @@ void bed_expect_data(struct bed_cmd *cmd, const uint8_t *bytes, size_t length);
 void bed_expect_sense(const struct bed_cmd *cmd, uint8_t key, uint16_t code);
 /* The same, and a field pointer into the CDB. BIT -1: none. */
 void bed_expect_field(const struct bed_cmd *cmd, uint16_t code, uint16_t byte, int bit);
+/* The same, INVALID FIELD IN PARAMETER LIST at a byte of that. */
+void bed_expect_parameter(const struct bed_cmd *cmd, uint16_t byte, int bit);
 #define BED_RUN_FIELD(cmd, byte, bit)                           \
 	do {                                                    \
 		assert_int_equal(bed_run(cmd), 0x02);           \

@@ -24,14 +24,25 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* clang-format off */
 static const uint8_t pages[] = {
-	0x01, 10, 0xc0, 0,    0, 0, 0,    0,  0,    0, 0,    0,  0x02, 14, 0,    0,    0, 0,
-	0,    0,  0,    0,    0, 0, 0,    0,  0,    0, 0x08, 18, 0x04, 0,  0,    0,    0, 0,
-	0,    0,  0,    0,    0, 0, 0,    0,  0,    0, 0,    0,  0x0a, 10, 0x22, 0x10, 0, 0,
-	0,    0,  0xff, 0xff, 0, 0, 0x1c, 10, 0x08, 0, 0,    0,  0,    0,  0,    0,    0, 0,
+	0x01, 10, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0x02, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0x07, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0x08, 18, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0x0a, 10, 0x22, 0x10, 0, 0, 0, 0, 0xff, 0xff, 0, 0,
+	0x1a, 38, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0x1c, 10, 0x08, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
+static const uint8_t control_extension[] = {
+	0x4a, 0x01, 0, 28, 0x06, 0, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+};
+/* clang-format on */
+enum { BEFORE_EXTENSION = 12 + 16 + 12 + 20 + 12 };
 /* DPOFUA; one short descriptor: 32768 blocks of 512. */
-static const uint8_t head_6[] = { 83, 0, 0x10, 8, 0, 0, 0x80, 0, 0, 0, 0x02, 0 };
+static const uint8_t head_6[] = { 135, 0, 0x10, 8, 0, 0, 0x80, 0, 0, 0, 0x02, 0 };
 
 static void test_spc_mode_sense__6_all_pages(void **state)
 {
@@ -43,15 +54,42 @@ static void test_spc_mode_sense__6_all_pages(void **state)
 	BED_CDB(*state, &cmd, 0x1a, 0, 0x3f, 0, 255, 0);
 	bed_wants(&cmd, 255);
 	bed_expect_data(&cmd, expected, sizeof(expected));
-	/* With all subpages it is the same: there are none. */
-	BED_CDB(*state, &cmd, 0x1a, 0, 0x3f, 0xff, 255, 0);
-	bed_wants(&cmd, 255);
-	bed_expect_data(&cmd, expected, sizeof(expected));
 	/* The length tells of all, however little is sent. */
 	BED_CDB(*state, &cmd, 0x1a, 0, 0x3f, 0, 4, 0);
 	bed_wants(&cmd, 4);
 	bed_expect_data(&cmd, expected, 4);
 	assert_int_equal(cmd.cmd.transfer_length, 4);
+}
+
+static void test_spc_mode_sense__all_subpages(void **state)
+{
+	uint8_t expected[sizeof(head_6) + sizeof(pages) + sizeof(control_extension)];
+	uint8_t *at = expected + sizeof(head_6);
+	struct bed_cmd cmd;
+
+	memcpy(expected, head_6, sizeof(head_6));
+	memcpy(at, pages, BEFORE_EXTENSION);
+	memcpy(at + BEFORE_EXTENSION, control_extension, sizeof(control_extension));
+	memcpy(at + BEFORE_EXTENSION + sizeof(control_extension), pages + BEFORE_EXTENSION,
+	       sizeof(pages) - BEFORE_EXTENSION);
+	expected[0] += sizeof(control_extension);
+	BED_CDB(*state, &cmd, 0x1a, 0, 0x3f, 0xff, 255, 0);
+	bed_wants(&cmd, 255);
+	bed_expect_data(&cmd, expected, sizeof(expected));
+	/* Of one page: itself and what is below it. */
+	memcpy(expected + 4, pages + BEFORE_EXTENSION - 12, 12);
+	memcpy(expected + 16, control_extension, sizeof(control_extension));
+	expected[0] = 15 + sizeof(control_extension);
+	expected[3] = 0;
+	BED_CDB(*state, &cmd, 0x1a, 0x08, 0x0a, 0xff, 255, 0);
+	bed_wants(&cmd, 255);
+	bed_expect_data(&cmd, expected, 16 + sizeof(control_extension));
+	/* And one of those alone. */
+	memcpy(expected + 4, control_extension, sizeof(control_extension));
+	expected[0] = 3 + sizeof(control_extension);
+	BED_CDB(*state, &cmd, 0x1a, 0x08, 0x0a, 0x01, 255, 0);
+	bed_wants(&cmd, 255);
+	bed_expect_data(&cmd, expected, 4 + sizeof(control_extension));
 }
 
 static void test_spc_mode_sense__6_one_page_without_descriptor(void **state)
@@ -69,15 +107,20 @@ static void test_spc_mode_sense__6_one_page_without_descriptor(void **state)
 	bed_expect_data(&cmd, expected, sizeof(expected));
 }
 
-static void test_spc_mode_sense__changeable_is_nothing(void **state)
+static void test_spc_mode_sense__changeable(void **state)
 {
-	static const uint8_t expected[] = { 23, 0, 0x10, 0, 0x08, 18, 0, 0, 0, 0, 0, 0,
-					    0,  0, 0,    0, 0,    0,  0, 0, 0, 0, 0, 0 };
+	static const uint8_t caching[] = { 23, 0, 0x10, 0, 0x08, 18, 0x04, 0, 0, 0, 0, 0,
+					   0,  0, 0,    0, 0,    0,  0,    0, 0, 0, 0, 0 };
+	static const uint8_t control[] = { 15,   0,    0x10, 0, 0x0a, 10, 0x04, 0,
+					   0x38, 0x40, 0,    0, 0,    0,  0,    0 };
 	struct bed_cmd cmd;
 
 	BED_CDB(*state, &cmd, 0x1a, 0x08, 0x48, 0, 255, 0);
 	bed_wants(&cmd, 255);
-	bed_expect_data(&cmd, expected, sizeof(expected));
+	bed_expect_data(&cmd, caching, sizeof(caching));
+	BED_CDB(*state, &cmd, 0x1a, 0x08, 0x4a, 0, 255, 0);
+	bed_wants(&cmd, 255);
+	bed_expect_data(&cmd, control, sizeof(control));
 }
 
 static void test_spc_mode_sense__10_long_lba(void **state)
@@ -116,18 +159,17 @@ static void test_spc_mode_sense__refusals(void **state)
 	BED_CDB(*state, &cmd, 0x1a, 0, 0x19, 0, 255, 0);
 	bed_wants(&cmd, 255);
 	BED_RUN_FIELD(&cmd, 2, 5);
-	/* A subpage that is not there. */
-	BED_CDB(*state, &cmd, 0x1a, 0, 0x0a, 1, 255, 0);
+	/* A subpage that is not there, or not for all. */
+	BED_CDB(*state, &cmd, 0x1a, 0, 0x3f, 1, 255, 0);
+	bed_wants(&cmd, 255);
+	BED_RUN_FIELD(&cmd, 3, 7);
+	BED_CDB(*state, &cmd, 0x1a, 0, 0x0a, 2, 255, 0);
 	bed_wants(&cmd, 255);
 	BED_RUN_FIELD(&cmd, 3, 7);
 	/* LLBAA only in the longer CDB. */
 	BED_CDB(*state, &cmd, 0x1a, 0x10, 0x3f, 0, 255, 0);
 	bed_wants(&cmd, 255);
 	BED_RUN_FIELD(&cmd, 1, 7);
-	/* MODE SELECT is not there yet. */
-	BED_CDB(*state, &cmd, 0x15, 0x10, 0, 0, 0, 0);
-	assert_int_equal(bed_run(&cmd), 0x02);
-	bed_expect_field(&cmd, 0x2000, 0, -1);
 }
 
 static void test_spc_mode_sense__write_protect_and_cache(void **state)
@@ -153,7 +195,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_spc_mode_sense__6_all_pages),
 		TEST(test_spc_mode_sense__6_one_page_without_descriptor),
-		TEST(test_spc_mode_sense__changeable_is_nothing),
+		TEST(test_spc_mode_sense__all_subpages),
+		TEST(test_spc_mode_sense__changeable),
 		TEST(test_spc_mode_sense__10_long_lba),
 		TEST(test_spc_mode_sense__10_short),
 		TEST(test_spc_mode_sense__refusals),

@@ -99,6 +99,9 @@ static void test_spc_report_luns__select_report(void **state)
 	(void)state;
 	bed_setup(&bed, &(struct bed_config){ 0 });
 	add_lun(&bed, 17, &other);
+	/* A nexus sees what was there when it came. */
+	scsi_nexus_destroy(bed.nexus);
+	bed.nexus = bed_nexus(&bed, "later");
 	memcpy(luns, all, 24);
 	luns[3] = 16;
 	memcpy(well_known + 8, all + 24, 8);

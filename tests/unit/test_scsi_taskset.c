@@ -215,7 +215,7 @@ static void test_lun_reset__task_aborted_status(void **state)
 
 	(void)state;
 	calm();
-	atomic_store(&world.bed.lu->tas, true);
+	atomic_fetch_or(&world.bed.lu->mode_bits, MODE_ABORTED_STATUS);
 	write_block(&waits, world.near);
 	world.bed.store.hold = true;
 	read_block(&near, world.near);
@@ -242,7 +242,7 @@ static void test_lun_reset__of_what_was_aborted_already(void **state)
 
 	(void)state;
 	calm();
-	atomic_store(&world.bed.lu->tas, true);
+	atomic_fetch_or(&world.bed.lu->mode_bits, MODE_ABORTED_STATUS);
 	world.bed.store.hold = true;
 	read_block(&far, world.far);
 	scsi_cmd_abort(&far.cmd);
@@ -385,7 +385,7 @@ static void test_taskset_sweep__the_askers_own_but_one(void **state)
 
 	(void)state;
 	calm();
-	atomic_store(&world.bed.lu->tas, true);
+	atomic_fetch_or(&world.bed.lu->mode_bits, MODE_ABORTED_STATUS);
 	world.bed.store.hold = true;
 	read_block(&self, world.bed.nexus);
 	read_block(&other, world.bed.nexus);
