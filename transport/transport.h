@@ -47,6 +47,7 @@ struct transport_limits {
 	uint32_t recv_control_max;	/* and of them for TRANSPORT_SINK_CONTROL, then */
 	uint32_t window_max;		/* most commands that it can have outstanding */
 	uint32_t unsolicited_max;	/* most target PDUs in flight that no command asked for */
+	bool moves;			/* a connection can go to another reactor */
 };
 
 /* --- Notice_Key_Values: what was negotiated, as the mover needs it --- */
@@ -202,6 +203,8 @@ struct transport_upcalls {
 	 */
 	void (*violation)(struct transport_conn *conn, struct transport_task *task,
 			  const struct bhs *bhs, enum transport_violation violation);
+	/* A move is over: on the new reactor's thread. */
+	void (*moved)(struct transport_conn *conn);
 	/*
 	 * Connection_Terminate_Notify, once, last: every sent, put_done and
 	 * get_done has been called before. CONN is gone when this returns.
@@ -243,6 +246,12 @@ struct transport_ops {
 	 * time), then closed; terminated follows, never from inside this call.
 	 */
 	void (*terminate)(struct transport_conn *conn, bool graceful);
+	/*
+	 * Where limits.moves: CONN goes to the reactor TO before enable, once nothing is in flight
+	 * and nothing is queued. Moved follows there, or terminated here when it ends before; until
+	 * then there is no other upcall but sent.
+	 */
+	void (*move)(struct transport_conn *conn, struct reactor *to);
 };
 
 /* The head of every mover's connection. */

@@ -127,7 +127,7 @@ static void terminated(struct transport_conn *conn, enum transport_end end, int 
 }
 
 static const struct transport_upcalls upcalls = {
-	header, pdu, put_done, get_done, violation, terminated,
+	header, pdu, put_done, get_done, violation, NULL, terminated,
 };
 
 static struct reactor *place(void *user, const char *peer)

@@ -101,7 +101,7 @@ static void up_terminated(struct transport_conn *conn, enum transport_end end, i
 }
 
 static const struct transport_upcalls upcalls = {
-	up_header, up_pdu, up_put_done, up_get_done, up_violation, up_terminated,
+	up_header, up_pdu, up_put_done, up_get_done, up_violation, NULL, up_terminated,
 };
 
 static struct reactor *up_place(void *user, const char *peer)

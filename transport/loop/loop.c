@@ -228,6 +228,21 @@ static void carry_finish_sending(struct stream *stream)
 	loop_of(stream)->is_finished = true;
 }
 
+static void carry_leave(struct stream *stream)
+{
+	struct loop *loop = loop_of(stream);
+
+	reactor_undefer(loop->reactor, &loop->pump);
+}
+
+static void carry_enter(struct stream *stream)
+{
+	struct loop *loop = loop_of(stream);
+
+	loop->reactor = stream->conn.reactor;
+	wake(loop);
+}
+
 static void carry_release(struct stream *stream)
 {
 	struct loop_end *target = container_of(stream, struct loop_end, stream);
@@ -245,6 +260,8 @@ static const struct stream_carrier loop_carrier = {
 	.cancel_recv = carry_cancel_recv,
 	.cancel_send = carry_cancel_send,
 	.finish_sending = carry_finish_sending,
+	.leave = carry_leave,
+	.enter = carry_enter,
 	.release = carry_release,
 };
 

@@ -278,6 +278,8 @@ void receive_arm(struct stream *stream)
 		if (rx->is_paused)
 			return;
 		compact(rx);
+	} else if (stream->state == STREAM_MOVING) {
+		return;
 	} else {
 		rx->begin = 0;
 		rx->end = 0;
@@ -335,7 +337,7 @@ static void receive_failed(struct stream *stream, int res)
 	if (res == -ECANCELED || res == -EINTR || res == -EAGAIN)
 		return;
 	rx->has_ended = true;
-	if (stream->state == STREAM_OPEN)
+	if (stream->state <= STREAM_MOVING)
 		stream_end(stream, res == 0 ? TRANSPORT_END_CLOSED : TRANSPORT_END_RESET, res,
 			   false);
 	else if (stream->state == STREAM_LINGERING || res < 0)
@@ -347,7 +349,7 @@ void stream_received(struct stream *stream, int res)
 	struct stream_rx *rx = &stream->rx;
 
 	rx->is_in_flight = false;
-	if (res > 0 && stream->state == STREAM_OPEN)
+	if (res > 0 && stream->state <= STREAM_MOVING)
 		take_bytes(stream, (uint32_t)res);
 	rx->direct = 0;
 	if (res <= 0)
@@ -358,6 +360,15 @@ void stream_received(struct stream *stream, int res)
 			;
 	receive_arm(stream);
 	/* Draining and closing wait for this. */
+	if (stream->state != STREAM_OPEN)
+		stream_defer(stream);
+}
+
+void receive_resume(struct stream *stream)
+{
+	while (stream->state == STREAM_OPEN && step(stream))
+		;
+	receive_arm(stream);
 	if (stream->state != STREAM_OPEN)
 		stream_defer(stream);
 }

@@ -82,7 +82,7 @@ static void begin_close(struct stream *stream)
 
 void stream_end(struct stream *stream, enum transport_end end, int err, bool graceful)
 {
-	if (stream->state == STREAM_OPEN) {
+	if (stream->state <= STREAM_MOVING) {
 		stream->end = end;
 		stream->end_error = err;
 		stream->state = STREAM_DRAINING;
@@ -120,6 +120,48 @@ static void close_expired(struct timer *timer)
 	stream_end(stream, stream->end, stream->end_error, false);
 }
 
+/* --- moving --- */
+
+static void arrive(struct message *message)
+{
+	struct stream *stream = container_of(message, struct stream, arrival);
+
+	stream->carrier->enter(stream);
+	stream->state = STREAM_OPEN;
+	note(stream, "moved", reactor_index(stream->conn.reactor), 0);
+	stream->conn.up->moved(&stream->conn);
+	receive_resume(stream);
+}
+
+/* Nothing is in flight: whoever delivers the message owns the connection. */
+static void depart(struct stream *stream)
+{
+	struct reactor *from = stream->conn.reactor;
+
+	reactor_timer_stop(from, &stream->stall_timer);
+	stream->is_stall_timed = false;
+	reactor_undefer(from, &stream->work);
+	stream->carrier->leave(stream);
+	stream->conn.reactor = stream->destination;
+	stream->arrival.deliver = arrive;
+	reactor_send(stream->destination, &stream->arrival);
+}
+
+static void move(struct transport_conn *conn, struct reactor *to)
+{
+	struct stream *stream = stream_of(conn);
+
+	assert(!stream->is_enabled);
+	if (stream->state != STREAM_OPEN)
+		return;
+	stream->state = STREAM_MOVING;
+	stream->destination = to;
+	note(stream, "moving", reactor_index(to), 0);
+	if (stream->rx.is_in_flight)
+		stream->carrier->cancel_recv(stream);
+	stream_defer(stream);
+}
+
 /* --- working --- */
 
 /* Once in each turn in which something was queued. */
@@ -130,6 +172,11 @@ static void work(struct deferred *deferred)
 	solicit_run(stream);
 	if (stream->state < STREAM_CLOSING)
 		transmit_gather(stream);
+	if (stream->state == STREAM_MOVING && stream->tx.unsent == 0 &&
+	    list_is_empty(&stream->tx.queue) && !stream->rx.is_in_flight) {
+		depart(stream);
+		return;
+	}
 	if (stream->state == STREAM_DRAINING && stream->tx.unsent == 0 &&
 	    list_is_empty(&stream->tx.queue))
 		say_goodbye(stream);
@@ -189,6 +236,7 @@ static const struct transport_ops stream_ops = {
 	.task_end = solicit_task_end,
 	.enable = enable,
 	.terminate = terminate,
+	.move = move,
 };
 
 /* --- beginning --- */
@@ -206,6 +254,7 @@ static struct transport_limits limits(const char *name)
 		.recv_control_max = STREAM_CONTROL_DATA_MAX,
 		.window_max = UINT32_MAX,
 		.unsolicited_max = UINT32_MAX,
+		.moves = true,
 	};
 }
 

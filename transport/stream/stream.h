@@ -61,6 +61,9 @@ struct stream_carrier {
 	void (*cancel_send)(struct stream *stream);
 	/* Tells the peer that nothing more will come. */
 	void (*finish_sending)(struct stream *stream);
+	/* Nothing is in flight: conn.reactor shall forget the connection, and is then another one. */
+	void (*leave)(struct stream *stream);
+	void (*enter)(struct stream *stream);
 	/* Nothing is in flight: closes, and frees the object around STREAM. */
 	void (*release)(struct stream *stream);
 };
@@ -224,6 +227,7 @@ struct stream_solicit {
 
 enum stream_state {
 	STREAM_OPEN,
+	STREAM_MOVING,		/* to another reactor: hears nothing until it is there */
 	STREAM_DRAINING,	/* sends what is queued, hears nothing */
 	STREAM_LINGERING,	/* has said goodbye, waits for the peer's */
 	STREAM_CLOSING,		/* waits for what is in flight */
@@ -242,6 +246,8 @@ struct stream {
 	struct stream_rx rx;
 	struct stream_tx tx;
 	struct stream_solicit solicit;
+	struct reactor *destination;	/* while it moves */
+	struct message arrival;
 	struct deferred work;	/* gets that have ended, gathering, finishing */
 	struct timer stall_timer;
 	struct timer close_timer;
@@ -274,6 +280,8 @@ static inline void stream_defer(struct stream *stream)
 
 /* receive.c */
 void receive_arm(struct stream *stream);
+/* Goes on with what was received before a move. */
+void receive_resume(struct stream *stream);
 
 /* transmit.c */
 void transmit_send_control(struct transport_conn *conn, struct transport_pdu *pdu);

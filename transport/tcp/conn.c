@@ -76,6 +76,16 @@ static void carry_finish_sending(struct stream *stream)
 	shutdown(conn_of(stream)->fd, SHUT_WR);
 }
 
+static void carry_leave(struct stream *stream)
+{
+	reactor_fd_forget(stream->conn.reactor, conn_of(stream)->fd);
+}
+
+static void carry_enter(struct stream *stream)
+{
+	reactor_fd_register(stream->conn.reactor, conn_of(stream)->fd);
+}
+
 static void close_socket(struct tcp_conn *conn)
 {
 	reactor_fd_forget(reactor_of(conn), conn->fd);
@@ -95,6 +105,8 @@ static const struct stream_carrier tcp_carrier = {
 	.cancel_recv = carry_cancel_recv,
 	.cancel_send = carry_cancel_send,
 	.finish_sending = carry_finish_sending,
+	.leave = carry_leave,
+	.enter = carry_enter,
 	.release = carry_release,
 };
 
