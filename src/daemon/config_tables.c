@@ -89,6 +89,12 @@ static const struct setting iscsi_settings[] = {
 	  .help = "DefaultTime2Wait, seconds" },
 	{ "default-time2retain", SETTING_INTEGER, ISCSI(default_time2retain), 0, 3600,
 	  .help = "DefaultTime2Retain, seconds" },
+	{ "max-session-connections", SETTING_INTEGER, ISCSI(max_session_connections), 1, 65535,
+	  .help = "most connections of one session: what MaxConnections is negotiated to" },
+	{ "max-sessions", SETTING_INTEGER, ISCSI(max_sessions), 0, 65535,
+	  .help = "most sessions, discovery apart; 0: any number" },
+	{ "max-target-sessions", SETTING_INTEGER, ISCSI(max_target_sessions), 0, 65535,
+	  .help = "most sessions of each target; 0: any number" },
 	{ .name = NULL },
 };
 

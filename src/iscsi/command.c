@@ -389,8 +389,10 @@ void command_end(struct iscsi_task *task)
 	conn->tasks--;
 	session_task_ended(session);
 	session_window_opened(session);
-	if (UNLIKELY(conn->state != CONN_FULL))
+	if (UNLIKELY(conn->state != CONN_FULL)) {
 		conn_may_finish(conn);
+		session_may_finish(session);
+	}
 }
 
 void command_put_done(struct transport_conn *wire, struct transport_task *transport, int err)

@@ -52,11 +52,20 @@ static void enter_logout(struct iscsi_conn *conn)
 	conn_may_finish(conn);
 }
 
+/* Its end was not agreed on, and its login had been complete. */
+static bool is_missed(const struct iscsi_conn *conn)
+{
+	return !conn->leaves && conn->login == NULL;
+}
+
 static void enter_closing(struct iscsi_conn *conn)
 {
 	reactor_timer_stop(conn->core->reactor, &conn->timer);
-	if (conn->session != NULL)
-		session_abort_conn(conn->session, conn);
+	if (conn->session == NULL)
+		return;
+	session_abort_conn(conn->session, conn);
+	if (is_missed(conn))
+		session_fail(conn->session);
 }
 
 static void enter_closed(struct iscsi_conn *conn)
@@ -68,8 +77,11 @@ static void enter_closed(struct iscsi_conn *conn)
 	if (conn->echo != NULL)
 		control_free(conn->echo);
 	conn->echo = NULL;
-	if (conn->session != NULL)
+	if (conn->session != NULL) {
 		abort_all(conn);
+		if (is_missed(conn))
+			session_fail(conn->session);
+	}
 	text_exchange_reset(conn);
 	conn_may_finish(conn);
 }
@@ -235,6 +247,9 @@ static void destroy(struct iscsi_conn *conn)
 
 	leave_login_phase(conn);
 	login_destroy(conn->login);
+	list_remove(&conn->join_link);
+	if (conn->destination != NULL)
+		node_unplace(conn->destination);
 	if (conn->session != NULL)
 		session_leave(conn->session, conn);
 	if (conn->registration != NULL)
@@ -361,6 +376,34 @@ static int up_pdu(struct transport_conn *wire, struct transport_rx *rx)
 	return 0;
 }
 
+/* --- moving --- */
+
+void conn_move(struct iscsi_conn *conn, struct iscsi_core *to)
+{
+	struct reactor *reactor = conn->core->reactor;
+
+	/* Who waits for a core to be empty waits for what is placed there. */
+	node_place_on(to);
+	conn->destination = to;
+	list_remove(&conn->link);
+	reactor_timer_stop(reactor, &conn->timer);
+	reactor_undefer(reactor, &conn->finish);
+	conn->wire->ops->move(conn->wire, to->reactor);
+}
+
+/* On the new reactor. */
+static void up_moved(struct transport_conn *wire)
+{
+	struct iscsi_conn *conn = wire->user;
+
+	node_unplace(conn->core);
+	conn->core = conn->destination;
+	conn->destination = NULL;
+	list_push_back(&conn->core->conns, &conn->link);
+	login_start_timer(conn);
+	login_moved(conn);
+}
+
 static const char *const end_reasons[] = {
 	[TRANSPORT_END_CLOSED] = "closed the connection",
 	[TRANSPORT_END_RESET] = "connection failed",
@@ -399,6 +442,7 @@ static const struct transport_upcalls upcalls = {
 	.put_done = command_put_done,
 	.get_done = dataout_get_done,
 	.violation = dataout_violation,
+	.moved = up_moved,
 	.terminated = up_terminated,
 };
 

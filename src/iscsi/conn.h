@@ -84,6 +84,8 @@ struct iscsi_conn {
 	const struct iscsi_portal *portal;
 	struct list_node link;		/* of core->conns */
 	struct list_node session_link;	/* of session->conns */
+	struct list_node join_link;	/* of session->joiners */
+	struct iscsi_core *destination;	/* while it moves there */
 	struct transport_keys keys;	/* the session's, with what is its own */
 	struct transport_window login_window;	/* that it tells as long as it has no session */
 	unsigned requests;		/* of its own that are under way: task management functions */
@@ -92,6 +94,7 @@ struct iscsi_conn {
 	uint16_t cid;
 	bool counted_login;
 	bool explained;			/* a line has said why it ends */
+	bool leaves;			/* it has logged out or is replaced: its session goes on */
 	bool finish_queued;
 	unsigned controls;
 	uint32_t ping_bytes;
@@ -106,6 +109,9 @@ struct iscsi_conn {
 	/* Logout; see iscsi/logout.c */
 	uint32_t logout_itt;
 	uint8_t logout_response;
+	uint8_t logout_reason;
+	struct iscsi_conn *closer;	/* that has logged this one out and waits for its end */
+	uint32_t closer_itt;
 
 	struct deferred finish;
 	uint64_t connected_ns;
@@ -152,6 +158,12 @@ void conn_protocol_error(struct iscsi_conn *conn, const char *format, ...)
 /* Ends CONN for another reason, with one line; what is queued is sent where GRACEFUL. */
 void conn_terminate(struct iscsi_conn *conn, bool graceful, enum log_level level,
 		    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * CONN, which is in its login, goes to another core; login_moved follows there, unless it
+ * ends before.
+ */
+void conn_move(struct iscsi_conn *conn, struct iscsi_core *to);
 
 /* Something that CONN waited for has ended: looks, at the end of this turn, whether it can go. */
 void conn_may_finish(struct iscsi_conn *conn);

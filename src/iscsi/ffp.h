@@ -54,6 +54,8 @@ void logout_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *d
 bool logout_is_over(const struct iscsi_conn *conn);
 /* ... then it answers and closes. */
 void logout_answer(struct iscsi_conn *conn);
+/* CONN is gone: whoever has logged it out is answered, and nobody else is by CONN. */
+void logout_conn_gone(struct iscsi_conn *conn);
 
 /* tmf.c */
 void tmf_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data,

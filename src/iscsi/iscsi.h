@@ -33,6 +33,7 @@ enum iscsi_digest_policy {
 #define ISCSI_CHAP_ALGORITHMS_MAX 4
 /* RFC 7143 section 12.1.3 and RFC 3720's 96 bits: what a secret must have. */
 #define ISCSI_SECRET_MIN 12
+#define ISCSI_QUEUE_DEPTH_MAX 1024
 
 struct iscsi_node_config {
 	struct reactor *const *reactors;
@@ -42,7 +43,7 @@ struct iscsi_node_config {
 	unsigned login_timeout_s;
 	unsigned nop_interval_s;	/* NOP-In ping of idle sessions, 0: none */
 	unsigned nop_timeout_s;
-	unsigned queue_depth;		/* CmdSN window of a session, 1-1024 */
+	unsigned queue_depth;		/* CmdSN window of a session, 1 to ISCSI_QUEUE_DEPTH_MAX */
 	enum iscsi_digest_policy header_digest;
 	enum iscsi_digest_policy data_digest;
 	uint32_t max_recv_data_segment_length;	/* bytes, 512 to 2^24-1; 0: default 262144 */
@@ -56,6 +57,9 @@ struct iscsi_node_config {
 	uint8_t chap_algorithms[ISCSI_CHAP_ALGORITHMS_MAX + 1];
 	bool fips;		/* of them only SHA3-256 and SHA-256 */
 	bool require_access;	/* a target without an access list is nobody's, not everybody's */
+	unsigned max_session_connections;	/* of one session; 0: default 4 */
+	unsigned max_sessions;			/* of the node, discovery apart; 0: any number */
+	unsigned max_target_sessions;		/* of each target; 0: any number */
 };
 
 /* Fills CONFIG with the defaults; the caller sets reactors. */

@@ -15,12 +15,17 @@ static const char *const reportings[] = { "RFC3720", "ResponseFence", "FastAbort
 
 #define DECLARED(type_, where_, from_)                                         \
 	.type = KEY_TYPE_##type_, .rule = KEY_RULE_DECLARE, .where = (where_), .from = KEY_FROM_##from_
+/* These two are all of the session's: "leading only" in section 13. */
 #define BOOLEAN(rule_, initial_)                                               \
-	.type = KEY_TYPE_BOOL, .rule = KEY_RULE_##rule_, .where = KEY_IN_OPERATIONAL,                  \
+	.type = KEY_TYPE_BOOL, .rule = KEY_RULE_##rule_, .where = KEY_IN_OPERATIONAL | KEY_OF_SESSION, \
 	.from = KEY_FROM_BOTH, .initial = (initial_)
 #define NUMBER(rule_, low_, high_, initial_)                                   \
-	.type = KEY_TYPE_NUMBER, .rule = KEY_RULE_##rule_, .where = KEY_IN_OPERATIONAL,                \
-	.from = KEY_FROM_BOTH, .low = (low_), .high = (high_), .initial = (initial_)
+	NUMBER_IN(KEY_IN_OPERATIONAL | KEY_OF_SESSION, rule_, low_, high_, initial_)
+#define NUMBER_IN(where_, rule_, low_, high_, initial_)                        \
+	.type = KEY_TYPE_NUMBER, .rule = KEY_RULE_##rule_, .where = (where_), .from = KEY_FROM_BOTH,   \
+	.low = (low_), .high = (high_), .initial = (initial_)
+#define IO_LENGTH                                                              \
+	NUMBER_IN(KEY_IN_OPERATIONAL, MIN, DATA_LENGTH_MIN, DATA_LENGTH_MAX, 8192)
 #define SECURITY                                                               \
 	.type = KEY_TYPE_TEXT, .rule = KEY_RULE_SECURITY, .where = KEY_IN_SECURITY,                    \
 	.from = KEY_FROM_BOTH
@@ -86,17 +91,18 @@ const struct key keys[KEY_COUNT] = {
 	[KEY_DEFAULT_TIME2RETAIN] = { "DefaultTime2Retain", NUMBER(MIN, 0, 3600, 20) },
 	[KEY_ERROR_RECOVERY_LEVEL] = { "ErrorRecoveryLevel", NUMBER(MIN, 0, 2, 0) },
 	/* 13.23 */
-	[KEY_TASK_REPORTING] = { "TaskReporting", CHOICE(reportings, KEY_IN_OPERATIONAL),
+	[KEY_TASK_REPORTING] = { "TaskReporting",
+				 CHOICE(reportings, KEY_IN_OPERATIONAL | KEY_OF_SESSION),
 				 .moot = KEY_MOOT_DISCOVERY, .initial = REPORTING_RFC3720 },
 	/* 13.24, RFC 7144 */
 	[KEY_PROTOCOL_LEVEL] = { "iSCSIProtocolLevel", NUMBER(MIN, 0, 31, 1),
 				 .moot = KEY_MOOT_DISCOVERY },
 	/* RFC 7145, 6.4 to 6.9 */
 	[KEY_INITIATOR_RECV_DATA_SEGMENT_LENGTH] = { "InitiatorRecvDataSegmentLength",
-						     NUMBER(MIN, DATA_LENGTH_MIN, DATA_LENGTH_MAX, 8192),
+						     IO_LENGTH,
 						     .moot = KEY_MOOT_PLAIN },
 	[KEY_TARGET_RECV_DATA_SEGMENT_LENGTH] = { "TargetRecvDataSegmentLength",
-						  NUMBER(MIN, DATA_LENGTH_MIN, DATA_LENGTH_MAX, 8192),
+						  IO_LENGTH,
 						  .moot = KEY_MOOT_PLAIN },
 	[KEY_MAX_AHS_LENGTH] = { "MaxAHSLength", DECLARED(NUMBER, KEY_IN_OPERATIONAL, BOTH),
 				 .high = UINT32_MAX, .initial = 256, .moot = KEY_MOOT_PLAIN },

@@ -86,6 +86,7 @@ enum {
 	KEY_IN_OPERATIONAL = 0x02,
 	KEY_IN_FULL_FEATURE = 0x04,
 	KEY_ONCE_LEADING = 0x08,	/* only in the first Login Request */
+	KEY_OF_SESSION = 0x10,		/* only on a session's first connection */
 
 	KEY_IN_LOGIN = KEY_IN_SECURITY | KEY_IN_OPERATIONAL,
 	KEY_ANYWHERE = KEY_IN_LOGIN | KEY_IN_FULL_FEATURE,

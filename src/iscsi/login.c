@@ -149,12 +149,24 @@ static void fill_keys(const struct login *login, struct transport_keys *out)
 	}
 }
 
+void login_fill_conn(const struct login *login, struct transport_keys *out)
+{
+	struct transport_keys own;
+
+	fill_keys(login, &own);
+	out->header_digest = own.header_digest;
+	out->data_digest = own.data_digest;
+	out->send_data_max = own.send_data_max;
+	out->recv_data_max = own.recv_data_max;
+}
+
 void login_fill_session(const struct login *login, struct iscsi_session *session)
 {
 	const struct negotiation *negotiation = &login->negotiation;
 
 	fill_keys(login, &session->keys);
 	session->target = login->target;
+	session->conns_max = login->negotiation.value[KEY_MAX_CONNECTIONS];
 	session->tsih = login->conn->registration->tsih;
 	session->rule = login->auth.rule;
 	session->account = login->auth.account;
@@ -178,9 +190,9 @@ static const char *admission_reason(int status)
 	case ISCSI_LOGIN_CANNOT_INCLUDE_IN_SESSION:
 		return "the session with this TSIH has another ISID or portal group";
 	case ISCSI_LOGIN_TOO_MANY_CONNECTIONS:
-		return "a session has one connection only";
+		return "the session has as many connections as were agreed on";
 	default:
-		return "no memory for another session";
+		return "no memory, or too many sessions";
 	}
 }
 
@@ -196,12 +208,27 @@ static void admitted(struct admission *admission)
 		conn_may_finish(conn);
 		return;
 	}
-	if (status == 0)
-		status = session_create(conn);
-	if (status != 0) {
-		refuse(login, status, admission_reason(status));
+	if (status == 0 && admission->home != NULL) {
+		login_join(conn);
 		return;
 	}
+	if (status == 0)
+		status = session_create(conn);
+	if (status != 0)
+		login_refuse(conn, status);
+	else
+		login_complete(conn);
+}
+
+void login_refuse(struct iscsi_conn *conn, int status)
+{
+	refuse(conn->login, status, admission_reason(status));
+}
+
+void login_complete(struct iscsi_conn *conn)
+{
+	struct login *login = conn->login;
+
 	respond(login, true);
 	if (conn->state != CONN_ADMISSION)
 		return;
@@ -233,6 +260,7 @@ static void ask(struct login *login)
 	admission->initiator_name = login->negotiation.initiator_name;
 	admission->group = conn->portal->group;
 	admission->tsih = login->tsih;
+	admission->home = NULL;
 	memcpy(admission->isid, login->isid, sizeof(admission->isid));
 	admission->answered = admitted;
 	conn_event(conn, CONN_NEGOTIATED);
@@ -326,6 +354,16 @@ static void begin(struct login *login, const struct bhs *bhs,
 	conn->cid = request->cid;
 	conn->login_window.exp_cmd_sn = bhs_cmd_sn(bhs);
 	conn->login_window.max_cmd_sn = conn->login_window.exp_cmd_sn;
+	/* Only the session's reactor knows its window: until then numbers that it is surely past. */
+	if (request->tsih != 0) {
+		conn->login_window.exp_cmd_sn -= ISCSI_QUEUE_DEPTH_MAX;
+		conn->login_window.max_cmd_sn = conn->login_window.exp_cmd_sn - 1;
+	}
+	login->negotiation.joins = request->tsih != 0;
+	/* Agreed on with the first connection; join.c sees to it that this is another such. */
+	if (login->negotiation.joins)
+		login->negotiation.value[KEY_RDMA_EXTENSIONS] =
+			login->policy.ours[KEY_RDMA_EXTENSIONS];
 }
 
 /* Joins text of requests with the C bit. */

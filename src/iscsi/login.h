@@ -57,6 +57,21 @@ unsigned login_count_failure(struct login *login, int status);
 /* Copies the results into SESSION, which is being made. */
 void login_fill_session(const struct login *login, struct iscsi_session *session);
 
+/* What it has agreed on for the connection itself: digests, lengths of segments. */
+void login_fill_conn(const struct login *login, struct transport_keys *keys);
+
+/* The last response of the login, and full feature phase: CONN has its session. */
+void login_complete(struct iscsi_conn *conn);
+void login_refuse(struct iscsi_conn *conn, int status);
+
+/* --- a connection for a session that is there; see iscsi/join.c --- */
+
+/* On the reactor that HOME, the session's core, has or has not. */
+void login_join(struct iscsi_conn *conn);
+void login_moved(struct iscsi_conn *conn);
+/* A connection of SESSION is gone, or all of it. */
+void login_joiners_go_on(struct iscsi_session *session);
+
 /* Frees LOGIN (NULL: nothing); the registry must not have its admission. */
 void login_destroy(struct login *login);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Logout (RFC 7143 sections 11.14, 11.15). The answer comes when every task of
- * the connection has ended; then the connection is closed.
+ * Logout (RFC 7143 sections 11.14, 11.15): of the session, of the connection
+ * that it comes on, or of another one. The answer comes when every task of what
+ * is closed has ended; then the connection is closed.
  */
 #include "iscsi/ffp.h"
 
@@ -21,6 +22,51 @@ static void send_response(struct iscsi_conn *conn, uint32_t itt, uint8_t code)
 	control_send(control, true);
 }
 
+/* CONN, which has asked for it, is answered and closed when nothing is under way. */
+static void leave(struct iscsi_conn *conn, const struct bhs_logout_request *request)
+{
+	conn->logout_itt = request->itt;
+	conn->logout_reason = request->reason;
+	conn->logout_response = ISCSI_LOGOUT_RESPONSE_CLOSED;
+	conn->leaves = true;
+	conn_event(conn, CONN_LOGOUT_REQUEST);
+}
+
+static void close_session(struct iscsi_conn *conn, const struct bhs_logout_request *request)
+{
+	struct iscsi_session *session = conn->session;
+	struct list_node *node;
+
+	/* No login joins any more; the others go without a word. */
+	session->has_failed = true;
+	LIST_FOR_EACH(node, &session->conns) {
+		struct iscsi_conn *other = container_of(node, struct iscsi_conn, session_link);
+
+		if (other != conn)
+			conn_terminate(other, true, LOG_LEVEL_INFO, "session is logged out");
+	}
+	leave(conn, request);
+}
+
+static void close_connection(struct iscsi_conn *conn, const struct bhs_logout_request *request)
+{
+	struct iscsi_conn *other;
+
+	if (request->cid == conn->cid) {
+		leave(conn, request);
+		return;
+	}
+	other = session_find_conn(conn->session, request->cid);
+	if (other == NULL || other->state != CONN_FULL) {
+		send_response(conn, request->itt, ISCSI_LOGOUT_RESPONSE_NO_CID);
+		return;
+	}
+	other->closer = conn;
+	other->closer_itt = request->itt;
+	other->leaves = true;
+	conn_terminate(other, true, LOG_LEVEL_INFO, "logged out by connection %u", conn->cid);
+}
+
 void logout_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data,
 		uint32_t data_length)
 {
@@ -31,11 +77,10 @@ void logout_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *d
 	bhs_logout_request_decode(bhs, &request);
 	switch (request.reason) {
 	case ISCSI_LOGOUT_CLOSE_SESSION:
-		break;
+		close_session(conn, &request);
+		return;
 	case ISCSI_LOGOUT_CLOSE_CONNECTION:
-		if (request.cid == conn->cid)
-			break;
-		send_response(conn, request.itt, ISCSI_LOGOUT_RESPONSE_NO_CID);
+		close_connection(conn, &request);
 		return;
 	case ISCSI_LOGOUT_REMOVE_FOR_RECOVERY:
 		/* Only with ErrorRecoveryLevel 2. */
@@ -43,15 +88,13 @@ void logout_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *d
 		return;
 	default:
 		reject_send(conn, bhs, ISCSI_REJECT_INVALID_PDU_FIELD, "reason of a Logout");
-		return;
 	}
-	conn->logout_itt = request.itt;
-	conn->logout_response = ISCSI_LOGOUT_RESPONSE_CLOSED;
-	conn_event(conn, CONN_LOGOUT_REQUEST);
 }
 
 bool logout_is_over(const struct iscsi_conn *conn)
 {
+	if (conn->logout_reason == ISCSI_LOGOUT_CLOSE_CONNECTION)
+		return conn_is_idle(conn);
 	return session_is_idle(conn->session);
 }
 
@@ -62,4 +105,19 @@ void logout_answer(struct iscsi_conn *conn)
 	send_response(conn, conn->logout_itt, conn->logout_response);
 	conn_terminate(conn, true, discovery ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
 		       "logged out of %s", discovery ? "discovery" : conn->session->target->name);
+}
+
+void logout_conn_gone(struct iscsi_conn *conn)
+{
+	struct iscsi_conn *closer = conn->closer;
+	struct list_node *node;
+
+	if (closer != NULL && closer->state == CONN_FULL)
+		send_response(closer, conn->closer_itt, ISCSI_LOGOUT_RESPONSE_CLOSED);
+	LIST_FOR_EACH(node, &conn->session->conns) {
+		struct iscsi_conn *other = container_of(node, struct iscsi_conn, session_link);
+
+		if (other->closer == conn)
+			other->closer = NULL;
+	}
 }

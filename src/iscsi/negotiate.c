@@ -282,7 +282,8 @@ static int evaluate_negotiated(struct request *request, enum key_id id)
 		return fail_pair(negotiation, pair, "answer to what was not offered");
 	if (negotiation->settled & BIT(id))
 		return fail_pair(negotiation, pair, "key negotiated twice");
-	if (!(request->phase & keys[id].where)) {
+	if (!(request->phase & keys[id].where) ||
+	    (negotiation->joins && (keys[id].where & KEY_OF_SESSION))) {
 		text_put(request->answer, keys[id].name, "Reject");
 		return 0;
 	}
@@ -493,6 +494,7 @@ unsigned negotiate_offer(struct negotiation *negotiation, struct cursor *answer)
 		enum key_id id = worth_an_offer[i];
 
 		if (((negotiation->settled | negotiation->offered) & BIT(id)) ||
+		    (negotiation->joins && (keys[id].where & KEY_OF_SESSION)) ||
 		    is_moot(negotiation, &keys[id]) || is_acceptable(negotiation, id))
 			continue;
 		put_offer(negotiation, id, answer);

@@ -45,6 +45,7 @@ struct negotiation {
 	/* Of the last request, as long as its text is there: AuthMethod, then CHAP's keys. */
 	struct text_pair security[NEGOTIATE_SECURITY];
 	unsigned security_present;	/* bit by index */
+	bool joins;		/* the connection is not the first of its session */
 	char error[160];	/* after a failure: why, for the log */
 };
 

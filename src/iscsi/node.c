@@ -22,9 +22,9 @@
 #define DEFAULT_MAX_BURST 1048576
 #define DEFAULT_FIRST_BURST 65536
 #define DEFAULT_OUTSTANDING_R2T 4
+#define DEFAULT_SESSION_CONNECTIONS 4
 /* What the arena's reserve can surely give to one command (sys/arena.h). */
 #define FIRST_BURST_MAX (EXTENTS_MAX * EXTENT_MIN)
-#define QUEUE_DEPTH_MAX 1024
 
 void iscsi_node_config_init(struct iscsi_node_config *config)
 {
@@ -46,6 +46,7 @@ void iscsi_node_config_init(struct iscsi_node_config *config)
 		.default_time2wait = 2,
 		/* A session is not kept once its connection is gone (ErrorRecoveryLevel 0). */
 		.default_time2retain = 0,
+		.max_session_connections = DEFAULT_SESSION_CONNECTIONS,
 	};
 }
 
@@ -98,16 +99,18 @@ static int take_config(struct iscsi_node_config *own, const struct iscsi_node_co
 	own->max_burst_length = or_default(own->max_burst_length, DEFAULT_MAX_BURST);
 	own->first_burst_length = or_default(own->first_burst_length, DEFAULT_FIRST_BURST);
 	own->max_outstanding_r2t = or_default(own->max_outstanding_r2t, DEFAULT_OUTSTANDING_R2T);
+	own->max_session_connections =
+		or_default(own->max_session_connections, DEFAULT_SESSION_CONNECTIONS);
 	own->first_burst_length = min(own->first_burst_length, FIRST_BURST_MAX);
 	own->first_burst_length = min(own->first_burst_length, own->max_burst_length);
 	own->login_timeout_s = or_default(own->login_timeout_s, 15);
 	own->nop_timeout_s = or_default(own->nop_timeout_s, 30);
 	if (own->reactor_count == 0 || own->queue_depth == 0 ||
-	    own->queue_depth > QUEUE_DEPTH_MAX ||
+	    own->queue_depth > ISCSI_QUEUE_DEPTH_MAX ||
 	    own->max_recv_data_segment_length < 512 ||
 	    own->max_recv_data_segment_length > BHS_DATA_LEN_MAX || own->max_burst_length < 512 ||
 	    own->max_burst_length > BHS_DATA_LEN_MAX || own->first_burst_length < 512 ||
-	    own->max_outstanding_r2t > 65535 || own->default_time2wait > 3600 ||
+	    own->max_outstanding_r2t > 65535 || own->max_session_connections > 65535 || own->default_time2wait > 3600 ||
 	    own->default_time2retain > 3600)
 		return -EINVAL;
 	return take_algorithms(own);
@@ -135,7 +138,8 @@ void node_policy(const struct iscsi_node *node, const struct transport_limits *l
 	ours[KEY_HEADER_DIGEST] = digest_mask(config->header_digest, limits);
 	ours[KEY_DATA_DIGEST] = digest_mask(config->data_digest, limits);
 	ours[KEY_MAX_RECV_DATA_SEGMENT_LENGTH] = recv_max;
-	ours[KEY_MAX_CONNECTIONS] = 1;
+	/* They must all live on one reactor. */
+	ours[KEY_MAX_CONNECTIONS] = limits->moves ? config->max_session_connections : 1;
 	/* Over RDMA unsolicited Data-Out cannot be: its place is not known. */
 	ours[KEY_INITIAL_R2T] = config->initial_r2t || limits->rdma_extensions;
 	ours[KEY_IMMEDIATE_DATA] = config->immediate_data;
@@ -338,10 +342,20 @@ void node_login_ended(struct iscsi_node *node)
 	atomic_fetch_sub_explicit(&node->logins, 1, memory_order_relaxed);
 }
 
+void node_place_on(struct iscsi_core *core)
+{
+	atomic_fetch_add_explicit(&core->placed, 1, memory_order_relaxed);
+}
+
+void node_unplace(struct iscsi_core *core)
+{
+	atomic_fetch_sub_explicit(&core->placed, 1, memory_order_relaxed);
+}
+
 void node_connection_ended(struct iscsi_core *core)
 {
 	atomic_fetch_sub_explicit(&core->node->connections, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&core->placed, 1, memory_order_relaxed);
+	node_unplace(core);
 }
 
 #define ANY_NUMA_NODE (-1)
@@ -406,7 +420,7 @@ static struct reactor *place_near(void *user, const char *peer, int numa)
 	core = least_loaded(node, numa);
 	atomic_fetch_add_explicit(&node->connections, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&node->logins, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&core->placed, 1, memory_order_relaxed);
+	node_place_on(core);
 	return core->reactor;
 }
 

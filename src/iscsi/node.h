@@ -105,6 +105,10 @@ struct iscsi_portal *node_portal_create(struct iscsi_node *node, uint16_t group)
 /* Where a connection from PEER shall live; counts it. USER is the portal. */
 struct reactor *node_place(void *user, const char *peer);
 
+/* One connection more, and one less, is CORE's, as place counts them. Any thread. */
+void node_place_on(struct iscsi_core *core);
+void node_unplace(struct iscsi_core *core);
+
 /* One connection is no longer in its login phase; one is no longer at all. Any thread. */
 void node_login_ended(struct iscsi_node *node);
 void node_connection_ended(struct iscsi_core *core);

@@ -142,19 +142,46 @@ static void send_end(struct registration *registration)
 	reactor_send(registration->core->reactor, &registration->end);
 }
 
-/* A connection for an existing session: there is none with room (MaxConnections is 1). */
+static void answer_addition(struct admission *admission, struct iscsi_core *home_core)
+{
+	admission->home = home_core;
+	answer(admission, NULL, 0);
+}
+
+/* A connection for an existing session. Whether there is room for it is decided where that is. */
 static void decide_addition(struct registry *registry, struct admission *admission)
 {
-	const struct registration *found = find_tsih(registry, admission->tsih);
+	struct registration *found = find_tsih(registry, admission->tsih);
 
 	if (found == NULL || found->target != admission->target ||
 	    strcmp(found->initiator_name, admission->initiator_name) != 0)
 		answer(admission, NULL, ISCSI_LOGIN_NO_SESSION);
-	else if (memcmp(found->isid, admission->isid, sizeof(found->isid)) != 0 ||
-		 found->group != admission->group)
+	else if (found->target == NULL || found->group != admission->group ||
+		 memcmp(found->isid, admission->isid, sizeof(found->isid)) != 0)
 		answer(admission, NULL, ISCSI_LOGIN_CANNOT_INCLUDE_IN_SESSION);
 	else
-		answer(admission, NULL, ISCSI_LOGIN_TOO_MANY_CONNECTIONS);
+		answer_addition(admission, found->core);
+}
+
+/* Whether one more session of ADMISSION's target is within the limits. */
+static bool has_room(const struct registry *registry, const struct admission *admission)
+{
+	const struct iscsi_node_config *config = &registry->node->config;
+	unsigned all = 0;
+	unsigned same = 0;
+	struct list_node *node;
+
+	if (admission->target == NULL || (config->max_sessions == 0 &&
+					  config->max_target_sessions == 0))
+		return true;
+	LIST_FOR_EACH(node, &registry->registrations) {
+		const struct registration *other = container_of(node, struct registration, link);
+
+		all += other->target != NULL;
+		same += other->target == admission->target;
+	}
+	return (config->max_sessions == 0 || all < config->max_sessions) &&
+	       (config->max_target_sessions == 0 || same < config->max_target_sessions);
 }
 
 static void decide(struct registry *registry, struct admission *admission)
@@ -172,7 +199,7 @@ static void decide(struct registry *registry, struct admission *admission)
 		send_end(twin);
 		return;
 	}
-	registration = add(registry, admission);
+	registration = has_room(registry, admission) ? add(registry, admission) : NULL;
 	answer(admission, registration, registration == NULL ? ISCSI_LOGIN_OUT_OF_RESOURCES : 0);
 }
 

@@ -57,7 +57,8 @@ struct admission {
 	uint16_t tsih;			/* 0: a new session */
 	uint8_t isid[BHS_ISID_LEN];
 	/* the answer */
-	struct registration *registration;	/* or NULL and */
+	struct registration *registration;	/* of a new session, or NULL and */
+	struct iscsi_core *home;		/* where the session is that TSIH names, or NULL and */
 	int status;				/* the login status */
 	void (*answered)(struct admission *admission);	/* on the reactor that asked */
 };

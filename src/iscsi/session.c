@@ -67,9 +67,12 @@ void session_grow(struct iscsi_session *session)
 	session_window_opened(session);
 }
 
-static uint32_t unsolicited_max(const struct transport_keys *negotiated)
+static uint32_t unsolicited_max(const struct iscsi_session *session)
 {
-	if (!negotiated->initial_r2t)
+	const struct transport_keys *negotiated = &session->keys;
+
+	/* Another connection may take longer PDUs. */
+	if (!negotiated->initial_r2t || (negotiated->immediate_data && session->conns_max > 1))
 		return negotiated->first_burst;
 	if (!negotiated->immediate_data)
 		return 0;
@@ -108,7 +111,7 @@ static int create_normal(struct iscsi_session *session, const struct transport_l
 	uint32_t depth = session->core->node->config.queue_depth;
 
 	session->depth = limits->window_max != 0 ? min(depth, limits->window_max) : depth;
-	session->unsolicited_max = unsolicited_max(&session->keys);
+	session->unsolicited_max = unsolicited_max(session);
 	session->slot_bytes = (uint32_t)align_up(session->unsolicited_max, EXTENT_MIN);
 	if (reserve(session, session->depth) != 0)
 		return ISCSI_LOGIN_OUT_OF_RESOURCES;
@@ -156,7 +159,7 @@ static void destroy(struct iscsi_session *session)
 	free(session);
 }
 
-static void join(struct iscsi_session *session, struct iscsi_conn *conn)
+void session_join(struct iscsi_session *session, struct iscsi_conn *conn)
 {
 	list_push_back(&session->conns, &conn->session_link);
 	session->conn_count++;
@@ -176,6 +179,7 @@ int session_create(struct iscsi_conn *conn)
 	session->core = conn->core;
 	session->group = conn->portal->group;
 	list_init(&session->conns);
+	list_init(&session->joiners);
 	list_init(&session->held);
 	list_init(&session->aborts);
 	session->aborts_check.run = check_aborts;
@@ -199,7 +203,7 @@ int session_create(struct iscsi_conn *conn)
 	session->registration->session = session;
 	conn->registration = NULL;
 	conn->keys = session->keys;
-	join(session, conn);
+	session_join(session, conn);
 	return 0;
 }
 
@@ -234,14 +238,49 @@ void session_terminate(struct iscsi_session *session, bool graceful, const char 
 {
 	struct list_node *node;
 
+	session->has_failed = true;
 	LIST_FOR_EACH(node, &session->conns)
 		conn_terminate(container_of(node, struct iscsi_conn, session_link), graceful,
 			       LOG_LEVEL_INFO, "%s", reason);
 }
 
+struct iscsi_conn *session_find_conn(const struct iscsi_session *session, uint16_t cid)
+{
+	struct list_node *node;
+
+	LIST_FOR_EACH(node, &session->conns) {
+		struct iscsi_conn *conn = container_of(node, struct iscsi_conn, session_link);
+
+		if (conn->cid == cid && conn_can_send(conn))
+			return conn;
+	}
+	return NULL;
+}
+
+unsigned session_count_conns(const struct iscsi_session *session)
+{
+	struct list_node *node;
+	unsigned count = 0;
+
+	LIST_FOR_EACH(node, &session->conns)
+		count += conn_can_send(container_of(node, struct iscsi_conn, session_link));
+	return count;
+}
+
+void session_fail(struct iscsi_session *session)
+{
+	if (session->has_failed)
+		return;
+	session->has_failed = true;
+	session_terminate(session, false, "another connection of its session has failed");
+	/* They find out that there is no session any more. */
+	login_joiners_go_on(session);
+}
+
 static void end_if_over(struct iscsi_session *session)
 {
-	if (session->conn_count == 0 && session_is_idle(session))
+	if (session->conn_count == 0 && list_is_empty(&session->joiners) &&
+	    session_is_idle(session))
 		destroy(session);
 }
 
@@ -260,7 +299,7 @@ static void finish(struct deferred *deferred)
 	end_if_over(session);
 }
 
-static void may_finish(struct iscsi_session *session)
+void session_may_finish(struct iscsi_session *session)
 {
 	reactor_defer(session->core->reactor, &session->finish);
 }
@@ -269,7 +308,9 @@ void session_leave(struct iscsi_session *session, struct iscsi_conn *conn)
 {
 	list_remove(&conn->session_link);
 	session->conn_count--;
-	may_finish(session);
+	logout_conn_gone(conn);
+	login_joiners_go_on(session);
+	session_may_finish(session);
 	end_if_over(session);
 }
 
@@ -285,7 +326,7 @@ void session_request_end(struct iscsi_session *session, struct iscsi_conn *conn)
 	session->requests--;
 	if (conn != NULL)
 		conn->requests--;
-	may_finish(session);
+	session_may_finish(session);
 }
 
 /* --- requests that come out of order --- */
@@ -551,5 +592,5 @@ static void check_aborts(struct deferred *deferred)
 
 		wait->done(wait);
 	}
-	may_finish(session);
+	session_may_finish(session);
 }

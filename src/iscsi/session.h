@@ -63,6 +63,9 @@ struct iscsi_session {
 	struct list_node link;		/* of core->sessions_here */
 	struct list conns;		/* by session_link, oldest first */
 	unsigned conn_count;
+	unsigned conns_max;		/* MaxConnections */
+	struct list joiners;		/* logins that wait for the end of the connection they replace */
+	bool has_failed;		/* its connections are all going */
 	struct registration *registration;
 	struct deferred finish;
 	const struct iscsi_target *target;	/* NULL in a discovery session */
@@ -100,11 +103,26 @@ struct iscsi_session {
  */
 int session_create(struct iscsi_conn *conn);
 
+/* CONN becomes one of its connections: a login as find_place has allowed. */
+void session_join(struct iscsi_session *session, struct iscsi_conn *conn);
+
 /* CONN is gone, and nothing of it is under way. The session ends with its last connection. */
 void session_leave(struct iscsi_session *session, struct iscsi_conn *conn);
 
 /* A connection has entered full feature phase. */
 void session_logged_in(struct iscsi_session *session);
+
+/* A connection has failed: at ErrorRecoveryLevel 0 and 1 that is the end of the session. */
+void session_fail(struct iscsi_session *session);
+
+/* The connection with this CID that is not going, or NULL. */
+struct iscsi_conn *session_find_conn(const struct iscsi_session *session, uint16_t cid);
+
+/* Connections that are not going. */
+unsigned session_count_conns(const struct iscsi_session *session);
+
+/* Something has ended, perhaps the last: looks, at the end of this turn, who waited for that. */
+void session_may_finish(struct iscsi_session *session);
 
 /* Ends all of its connections for REASON. */
 void session_terminate(struct iscsi_session *session, bool graceful, const char *reason);

@@ -67,7 +67,9 @@ static void send_away(struct iscsi_core *core, bool all)
 
 static bool is_empty(const struct iscsi_core *core)
 {
-	return list_is_empty(&core->conns) && list_is_empty(&core->sessions_here);
+	/* What is placed here may still be on its way. */
+	return list_is_empty(&core->conns) && list_is_empty(&core->sessions_here) &&
+	       atomic_load_explicit(&core->placed, memory_order_relaxed) == 0;
 }
 
 static void tick(struct timer *timer)

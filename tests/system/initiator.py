@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A small iSCSI initiator for tests, written from RFC 7143: it builds PDUs
-field by field, so that a test can also build wrong ones. Blocking sockets, one
-connection, no recovery."""
+field by field, so that a test can also build wrong ones. Blocking sockets; one
+object is one connection, and those that join another are of its session."""
 
 import socket
 import struct
@@ -46,19 +46,39 @@ class Pdu:
         return struct.unpack(">I", self.bhs[at:at + 4])[0]
 
 
+class Numbers:
+    """What all connections of a session count together."""
+
+    def __init__(self):
+        self.cmd_sn, self.itt, self.tsih = 1, 1, 0
+
+
 class Initiator:
+    cmd_sn = property(lambda self: self.numbers.cmd_sn,
+                      lambda self, value: setattr(self.numbers, "cmd_sn", value))
+    itt = property(lambda self: self.numbers.itt,
+                   lambda self, value: setattr(self.numbers, "itt", value))
+    tsih = property(lambda self: self.numbers.tsih,
+                    lambda self, value: setattr(self.numbers, "tsih", value))
+
     def __init__(self, port, target=None, name="iqn.2026-11.io.pinion:initiator",
-                 address="127.0.0.1", timeout=10, keys=(), isid=1):
+                 address="127.0.0.1", timeout=10, keys=(), isid=1, cid=0, joins=None):
         self.socket = socket.create_connection((address, port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.target, self.name, self.isid = target, name, isid
-        self.cmd_sn, self.exp_stat_sn, self.itt = 1, 0, 1
+        self.port, self.target, self.name, self.isid, self.cid = port, target, name, isid, cid
+        self.numbers = joins.numbers if joins else Numbers()
+        self.exp_stat_sn = 0
         self.header_digest = self.data_digest = False
         self.keys = list(keys)
         self.answers = {}
 
     def close(self):
         self.socket.close()
+
+    def another(self, cid, keys=()):
+        """One more connection of the session, not yet logged in."""
+        return Initiator(self.port, self.target, self.name, keys=keys, isid=self.isid, cid=cid,
+                         joins=self)
 
     # --- bytes ---
 
@@ -107,10 +127,11 @@ class Initiator:
 
     # --- PDUs ---
 
-    def login_bhs(self, flags=0x87, tsih=0, version=(0, 0)):
+    def login_bhs(self, flags=0x87, tsih=None, version=(0, 0)):
+        tsih = self.tsih if tsih is None else tsih
         return (bytes([0x43, flags, version[0], version[1], 0, 0, 0, 0])
                 + bytes([0x80, 0, 0, 0, 0, self.isid]) + struct.pack(">H", tsih)
-                + struct.pack(">IHHII", self.itt, 0, 0, self.cmd_sn, self.exp_stat_sn) + bytes(16))
+                + struct.pack(">IHHII", self.itt, self.cid, 0, self.cmd_sn, self.exp_stat_sn) + bytes(16))
 
     def login(self):
         """Straight to full feature phase. Returns the last response."""
@@ -130,6 +151,7 @@ class Initiator:
                 key, value = pair.decode().split("=", 1)
                 self.answers[key] = value
         if response.bhs[36:38] == b"\0\0":
+            self.tsih, = struct.unpack(">H", response.bhs[14:16])
             self.header_digest = self.answers.get("HeaderDigest") == "CRC32C"
             self.data_digest = self.answers.get("DataDigest") == "CRC32C"
         return response
@@ -158,9 +180,11 @@ class Initiator:
             self.cmd_sn = self.cmd_sn + 1 & 0xFFFFFFFF
         return bhs
 
-    def logout(self):
-        self.send(bytes([0x46, 0x80]) + bytes(14)
-                  + struct.pack(">IIII", self.itt, 0, self.cmd_sn, self.exp_stat_sn) + bytes(16))
+    def logout(self, reason=0, cid=0):
+        self.send(bytes([0x46, 0x80 | reason]) + bytes(14)
+                  + struct.pack(">IHHII", self.itt, cid, 0, self.cmd_sn, self.exp_stat_sn)
+                  + bytes(16))
+        self.itt += 1
         return self.recv()
 
     # --- whole commands ---

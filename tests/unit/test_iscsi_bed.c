@@ -412,6 +412,7 @@ void ini_login(struct ini *ini, const char *more, uint32_t len)
 	assert_true(response.is_transit);
 	assert_int_equal(response.nsg, 3);
 	assert_int_not_equal(response.tsih, 0);
+	ini->tsih = response.tsih;
 	ini->header_digest = ini_value(ini, "HeaderDigest") != NULL &&
 			     strcmp(ini_value(ini, "HeaderDigest"), "CRC32C") == 0;
 	ini->data_digest = ini_value(ini, "DataDigest") != NULL &&
