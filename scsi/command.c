@@ -271,6 +271,13 @@ static int report_attention(struct scsi_cmd *cmd, struct nexus_lu *state)
 	return sense_unit_attention(cmd, attention_code(attention));
 }
 
+static int report_medium(struct scsi_cmd *cmd)
+{
+	struct sense sense = medium_sense(cmd->lu);
+
+	return sense_fail(cmd, &sense);
+}
+
 static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 {
 	const struct scsi_op *row = scsi_op_row(cmd->cdb[0]);
@@ -292,6 +299,8 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 		if (UNLIKELY(attention_is_pending(&state->attentions)) &&
 		    !(op->flags & OP_IGNORES_UA))
 			return report_attention(cmd, state);
+		if (UNLIKELY(lu_medium(cmd->lu) != MEDIUM_READY) && (op->flags & OP_OF_MEDIUM))
+			return report_medium(cmd);
 		if (op->flags & OP_MODIFIES) {
 			if (cmd->lu->read_only || state->read_only)
 				return sense_write_protected(cmd);

@@ -68,6 +68,10 @@ enum scsi_status {
 #define OP_COUNTS_READ  0x0200u /* its data is counted as read */
 #define OP_COUNTS_WRITE 0x0400u
 
+#define OP_NEEDS_MEDIUM 0x8000u
+/* What a command must have that is refused while the medium is away or stands still. */
+#define OP_OF_MEDIUM    (OP_NEEDS_MEDIUM | OP_COUNTS_READ | OP_COUNTS_WRITE | OP_MODIFIES)
+
 #define SCSI_USAGE_MAX 32
 
 /* One command, or one service action of an operation code. */

@@ -26,8 +26,10 @@ static void pending_sense(struct scsi_cmd *cmd, struct sense *sense)
 	}
 	state = &cmd->nexus->lu[lun_decode(cmd->lun)];
 	attention = nexus_take_attention(cmd->nexus, state);
-	if (attention == ATTENTION_NONE)
+	if (attention == ATTENTION_NONE) {
+		*sense = medium_sense(cmd->lu);
 		return;
+	}
 	sense->key = SENSE_KEY_UNIT_ATTENTION;
 	sense->code = attention_code(attention);
 }

@@ -257,8 +257,10 @@ void scsi_nexus_destroy(struct scsi_nexus *nexus)
 	assert(list_is_empty(&nexus->stray));
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		assert(list_is_empty(&nexus->lu[i].commands));
-		if (nexus->lu[i].lu != NULL)
-			attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
+		if (nexus->lu[i].lu == NULL)
+			continue;
+		medium_leave(&nexus->lu[i]);
+		attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
 	}
 	taskset_leave(nexus);
 	free_nexus(nexus);
