@@ -7,6 +7,7 @@
 #include "base/container.h"
 #include "iscsi/session.h"
 #include "scsi/lu.h"
+#include "scsi/mode.h"
 #include "test_iscsi_bed.h"
 
 static struct bed bed;
@@ -316,8 +317,8 @@ static void check_functions(const uint8_t *expected)
 
 static void test_report__functions_by_level(void **state)
 {
-	static const uint8_t plain[4] = { 0xda, 0 };
-	static const uint8_t sam[4] = { 0xde, 0x07 };
+	static const uint8_t plain[4] = { 0xfa, 0 };
+	static const uint8_t sam[4] = { 0xfe, 0x07 };
 
 	(void)state;
 	start(NULL, 0);
