@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "scsi/command.h"
+#include "scsi/job.h"
 #include "scsi/lu.h"
 #include "scsi/range.h"
 #include "scsi/sense.h"
@@ -271,10 +272,13 @@ static int report_attention(struct scsi_cmd *cmd, struct nexus_lu *state)
 	return sense_unit_attention(cmd, attention_code(attention));
 }
 
-static int report_medium(struct scsi_cmd *cmd)
+static int report_trouble(struct scsi_cmd *cmd)
 {
-	struct sense sense = medium_sense(cmd->lu);
+	struct sense sense = job_sense(cmd->lu);
 
+	/* It has ended just now. */
+	if (sense.key == SENSE_KEY_NO_SENSE)
+		return cmd_status(cmd, SCSI_STATUS_BUSY);
 	return sense_fail(cmd, &sense);
 }
 
@@ -299,8 +303,8 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 		if (UNLIKELY(attention_is_pending(&state->attentions)) &&
 		    !(op->flags & OP_IGNORES_UA))
 			return report_attention(cmd, state);
-		if (UNLIKELY(lu_medium(cmd->lu) != MEDIUM_READY) && (op->flags & OP_OF_MEDIUM))
-			return report_medium(cmd);
+		if (UNLIKELY(lu_trouble(cmd->lu) != TROUBLE_NONE) && !job_lets_pass(cmd->lu, op))
+			return report_trouble(cmd);
 		if (op->flags & OP_MODIFIES) {
 			if (cmd->lu->read_only || state->read_only)
 				return sense_write_protected(cmd);
@@ -381,6 +385,11 @@ void scsi_cmd_abort(struct scsi_cmd *cmd)
 		if (!cmd->aborted)
 			range_lock_cancel(cmd);
 		cmd->aborted = true;
+		break;
+	case SCSI_PHASE_JOB:
+		cmd->aborted = true;
+		job_forget(cmd);
+		cmd_drive(cmd, SCSI_DONE);
 		break;
 	case SCSI_PHASE_STORE:
 		cmd->aborted = true;

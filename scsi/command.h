@@ -32,6 +32,7 @@ enum scsi_phase {
 	SCSI_PHASE_FENCED, /* another command has the range to itself */
 	SCSI_PHASE_LOCK, /* it wants a range to itself */
 	SCSI_PHASE_SWEEP, /* it waits for others that it has aborted */
+	SCSI_PHASE_JOB, /* it waits for a job of its logical unit; job.h */
 	SCSI_PHASE_STORE, /* the store works on it */
 	SCSI_PHASE_KEEP, /* what it changed is on its way to the keeper */
 	SCSI_PHASE_COMPLETE, /* the port's, which sends the answer */
@@ -67,10 +68,9 @@ enum scsi_status {
 #define OP_ATOMIC       0x0800u /* there only where the store vouches for whole writes */
 #define OP_COUNTS_READ  0x0200u /* its data is counted as read */
 #define OP_COUNTS_WRITE 0x0400u
-
-#define OP_NEEDS_MEDIUM 0x8000u
-/* What a command must have that is refused while the medium is away or stands still. */
-#define OP_OF_MEDIUM    (OP_NEEDS_MEDIUM | OP_COUNTS_READ | OP_COUNTS_WRITE | OP_MODIFIES)
+#define OP_IN_TROUBLE   0x1000u /* works whatever trouble the logical unit is in; job.h */
+#define OP_SANITIZES    0x2000u
+#define OP_FORMATS      0x4000u
 
 #define SCSI_USAGE_MAX 32
 
@@ -194,8 +194,15 @@ int sbc_get_lba_status(struct scsi_cmd *cmd);
 int sbc_pre_fetch(struct scsi_cmd *cmd);
 int sbc_read_defect_data_10(struct scsi_cmd *cmd, struct cursor *out);
 int sbc_read_defect_data_12(struct scsi_cmd *cmd, struct cursor *out);
+int sbc_sanitize_overwrite(struct scsi_cmd *cmd);
+int sbc_sanitize_block_erase(struct scsi_cmd *cmd);
+int sbc_sanitize_exit_failure(struct scsi_cmd *cmd);
+int sbc_format_unit(struct scsi_cmd *cmd);
 int sbc_orwrite(struct scsi_cmd *cmd);
 int sbc_write_atomic(struct scsi_cmd *cmd);
+
+/* Whether such a DEFECT LIST FORMAT exists, and can thus tell that there are none. */
+bool sbc_is_defect_format(uint8_t format);
 
 /* Reads LBA and number of blocks out of the CDB into CMD; false when beyond the medium (sense set). */
 bool sbc_range(struct scsi_cmd *cmd);

@@ -40,6 +40,15 @@ ssize_t lu_load(const struct scsi_lu *lu, const char *what, void *data, size_t s
 	return lu->keeper->ops->load(lu->keeper, name, data, size);
 }
 
+bool lu_save(const struct scsi_lu *lu, const char *what, struct keeper_save *save)
+{
+	if (lu->keeper == NULL)
+		return false;
+	name_blob(lu, what, save->name);
+	lu->keeper->ops->save(lu->keeper, save);
+	return true;
+}
+
 static void saved(struct keeper_save *save)
 {
 	struct cmd_save *mine = container_of(save, struct cmd_save, save);

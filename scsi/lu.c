@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "scsi/job.h"
 #include "scsi/lu.h"
 #include "scsi/range.h"
 #include "scsi/taskset.h"
@@ -235,6 +236,7 @@ static int create_counters(struct scsi_lu *lu)
 static void free_lu(struct scsi_lu *lu)
 {
 	range_destroy(lu);
+	job_destroy(lu);
 	attention_source_destroy(&lu->attentions);
 	taskset_destroy(lu);
 	free(lu->counters_memory);
@@ -271,11 +273,12 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 		ret = set_maximum_transfer(lu, config, &complaint);
 	if (ret == 0)
 		ret = set_names(lu, config, &complaint);
+	if (ret == 0)
+		ret = job_create(lu);
 	if (ret != 0) {
 		free_lu(lu);
 		return ret;
 	}
-	lu->prevent_epoch = 1;
 	mode_init(lu);
 	*out = lu;
 	return 0;

@@ -20,7 +20,6 @@
 #include "scsi/attention.h"
 #include "scsi/mode.h"
 #include "scsi/scsi.h"
-#include "scsi/sense.h"
 
 #define SCSI_REACTORS_MAX       1024 /* slots for statistics; topology.h's limit of CPUs */
 #define SCSI_NEXUSES_REMEMBERED 1024
@@ -103,7 +102,6 @@ struct scsi_lu {
 	bool removable;
 	bool thin;
 	_Atomic uint32_t mode_bits; /* seldom written: mode.h */
-	_Atomic uint8_t medium; /* enum medium_state; seldom written */
 	uint16_t rotation_rate;
 	uint8_t vendor[SCSI_VENDOR_LENGTH]; /* blank-padded */
 	uint8_t product[SCSI_PRODUCT_LENGTH];
@@ -125,9 +123,11 @@ struct scsi_lu {
 	struct attention_source attentions;
 	struct range_home home;
 	struct mode_state mode; /* under control */
-	/* Nexuses that prevent the medium's removal, since the last reset; under control. */
-	unsigned preventing;
-	uint32_t prevent_epoch; /* of that reset, 1 or more */
+	/* --- job.h --- */
+	_Atomic uint8_t trouble; /* enum lu_trouble: why most commands are refused */
+	_Atomic bool is_ending; /* what is in the background shall come to its end */
+	_Atomic unsigned background; /* what goes on without a command */
+	struct lu_job *job;
 };
 
 /* One reactor's task sets of a logical unit; taskset.c. Only its thread touches it. */
@@ -151,7 +151,6 @@ struct nexus_lu {
 	struct scsi_lu *lu; /* NULL: none at this LUN */
 	bool read_only; /* to this initiator */
 	struct attention_state attentions;
-	uint32_t prevents; /* it prevents removal where this is the LU's prevent_epoch */
 	struct list commands; /* its task set: commands in order of arrival */
 	struct scsi_nexus *nexus;
 	struct task_lane *lane; /* NULL: in none */
@@ -220,29 +219,11 @@ static inline struct lu_counters *lu_counters(const struct scsi_cmd *cmd)
  * -ENOENT where there is none or no keeper; another negative errno (the log tells).
  */
 ssize_t lu_load(const struct scsi_lu *lu, const char *what, void *data, size_t size);
+/* Has SAVE, of which all but the name is filled in, kept as WHAT of LU. False, with no effect, without a keeper. */
+bool lu_save(const struct scsi_lu *lu, const char *what, struct keeper_save *save);
 
 /* Adds the statistics of all reactors to those in INFO. Any thread. */
 void lu_sum_counters(const struct scsi_lu *lu, struct scsi_lu_info *info);
-
-/* --- sbc_start_stop.c --- */
-
-enum medium_state {
-	MEDIUM_READY,
-	MEDIUM_STOPPED, /* until START STOP UNIT starts it, or a reset does */
-	MEDIUM_EJECTED, /* until it is loaded */
-};
-
-static inline enum medium_state lu_medium(const struct scsi_lu *lu)
-{
-	return (enum medium_state)atomic_load_explicit(&lu->medium, memory_order_relaxed);
-}
-
-/* Why the medium of LU cannot be used: NO SENSE when it can. */
-struct sense medium_sense(const struct scsi_lu *lu);
-/* A reset of LU. Any thread. */
-void medium_reset(struct scsi_lu *lu);
-/* The nexus of STATE is going. */
-void medium_leave(struct nexus_lu *state);
 
 /* --- identity.c --- */
 

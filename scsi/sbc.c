@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a disk has beside reading and writing: capacity, cache, defects. SBC-4
- * sections 5.13, 5.15, 5.18 to 5.21, 5.33.
+ * What a disk has beside reading and writing: capacity, cache, defects, start and
+ * stop. SBC-4 sections 5.13, 5.15, 5.18 to 5.21, 5.31, 5.33; PREVENT ALLOW: SPC-3.
  */
 #include "base/bytes.h"
 #include "base/checked.h"
@@ -64,7 +64,7 @@ int sbc_pre_fetch(struct scsi_cmd *cmd)
 enum { DEFECT_LIST_FORMAT = 0x07, REQ_LISTS = 0x18 };
 
 /* Short and long block, bytes from index, physical sector: an empty list looks the same in all. */
-static bool is_defect_format(uint8_t format)
+bool sbc_is_defect_format(uint8_t format)
 {
 	return format == 0 || format == 3 || format == 4 || format == 5;
 }
@@ -73,7 +73,7 @@ int sbc_read_defect_data_10(struct scsi_cmd *cmd, struct cursor *out)
 {
 	uint8_t what = cmd->cdb[2];
 
-	if (!is_defect_format(what & DEFECT_LIST_FORMAT)) {
+	if (!sbc_is_defect_format(what & DEFECT_LIST_FORMAT)) {
 		sense_invalid_field(cmd, 2, 2);
 		return -1;
 	}
@@ -87,7 +87,7 @@ int sbc_read_defect_data_12(struct scsi_cmd *cmd, struct cursor *out)
 {
 	uint8_t what = cmd->cdb[1];
 
-	if (!is_defect_format(what & DEFECT_LIST_FORMAT)) {
+	if (!sbc_is_defect_format(what & DEFECT_LIST_FORMAT)) {
 		sense_invalid_field(cmd, 1, 2);
 		return -1;
 	}
@@ -96,4 +96,28 @@ int sbc_read_defect_data_12(struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u16(out, 0); /* GENERATION CODE: it does not change */
 	cursor_put_u32(out, 0);
 	return SCSI_DONE;
+}
+
+/* ---- start and stop ---------------------------------------------------------------- */
+
+enum { START = 0x01, LOEJ = 0x02, NO_FLUSH = 0x04, POWER_CONDITION = 0xf0 };
+
+/* There is no motor and no medium that leaves: stopping means that everything is safe. */
+int sbc_start_stop_unit(struct scsi_cmd *cmd)
+{
+	uint8_t what = cmd->cdb[4];
+
+	if (what & POWER_CONDITION)
+		return cmd_status(cmd, SCSI_STATUS_GOOD);
+	if (what & LOEJ)
+		return sense_invalid_field(cmd, 4, 1);
+	if ((what & START) || (what & NO_FLUSH))
+		return cmd_status(cmd, SCSI_STATUS_GOOD);
+	return flush(cmd);
+}
+
+/* A medium that cannot be ejected is always prevented from it. */
+int sbc_prevent_allow(struct scsi_cmd *cmd)
+{
+	return cmd_status(cmd, SCSI_STATUS_GOOD);
 }

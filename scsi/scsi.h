@@ -162,6 +162,11 @@ void scsi_lu_destroy(struct scsi_lu *lu);
 int scsi_target_create(const char *name, struct scsi_target **out);
 /* -EEXIST, -ERANGE. LUN 0 to SCSI_LUNS_MAX - 1. Before the target is in use. The LU is the target's afterwards. */
 int scsi_target_add(struct scsi_target *target, unsigned lun, struct scsi_lu *lu);
+/*
+ * Ends what goes on in the background of the target's logical units: waits for what is short and
+ * has long jobs fail. Blocks the calling thread; no nexus is left, and the reactors run or never did.
+ */
+void scsi_target_settle(struct scsi_target *target);
 void scsi_target_destroy(struct scsi_target *target);
 
 /* For status reports, from any thread. */

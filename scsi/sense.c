@@ -22,10 +22,19 @@ enum {
 	DESCRIPTOR_KEY_SPECIFIC = 0x02,
 };
 
-/* SENSE KEY SPECIFIC, three bytes: SKSV, C/D, BPV and bit, then the byte. */
-static void put_field_pointer(const struct sense *sense, uint8_t *out)
+static bool has_key_specific(const struct sense *sense)
+{
+	return sense->has_field || sense->has_progress;
+}
+
+/* SENSE KEY SPECIFIC, three bytes: SKSV, C/D, BPV and bit, then the byte; or SKSV and progress. */
+static void put_key_specific(const struct sense *sense, uint8_t *out)
 {
 	out[0] = 0x80;
+	if (!sense->has_field) {
+		put_be16(out + 1, sense->progress);
+		return;
+	}
 	if (sense->field_in_cdb)
 		out[0] |= 0x40;
 	if (sense->bit != SENSE_NO_BIT)
@@ -44,8 +53,8 @@ static uint8_t encode_fixed(const struct sense *sense, uint8_t *out)
 	}
 	out[7] = FIXED_LENGTH - 8;
 	put_be16(out + 12, sense->code);
-	if (sense->has_field)
-		put_field_pointer(sense, out + 15);
+	if (has_key_specific(sense))
+		put_key_specific(sense, out + 15);
 	return FIXED_LENGTH;
 }
 
@@ -64,10 +73,10 @@ static uint8_t encode_descriptor(const struct sense *sense, uint8_t *out)
 		put_be64(out + len + 4, sense->information);
 		len += 12;
 	}
-	if (sense->has_field) {
+	if (has_key_specific(sense)) {
 		out[len] = DESCRIPTOR_KEY_SPECIFIC;
 		out[len + 1] = 0x06;
-		put_field_pointer(sense, out + len + 4);
+		put_key_specific(sense, out + len + 4);
 		len += 8;
 	}
 	out[7] = len - DESCRIPTOR_HEADER;
@@ -173,18 +182,6 @@ int sense_software_write_protected(struct scsi_cmd *cmd)
 int sense_internal_failure(struct scsi_cmd *cmd)
 {
 	return fail(cmd, SENSE_KEY_HARDWARE_ERROR, 0x4400);
-}
-
-/* MEDIUM NOT PRESENT - TRAY OPEN */
-int sense_medium_not_present(struct scsi_cmd *cmd)
-{
-	return fail(cmd, SENSE_KEY_NOT_READY, 0x3a02);
-}
-
-/* MEDIUM REMOVAL PREVENTED */
-int sense_removal_prevented(struct scsi_cmd *cmd)
-{
-	return fail(cmd, SENSE_KEY_ILLEGAL_REQUEST, 0x5302);
 }
 
 int sense_unit_attention(struct scsi_cmd *cmd, uint16_t code)

@@ -43,6 +43,9 @@ struct sense {
 	bool field_in_cdb; /* else in the parameter data */
 	uint16_t field; /* its first byte */
 	uint8_t bit; /* its most significant bit, or SENSE_NO_BIT: all of the byte */
+	/* Progress indication, in 65536ths, where key is NOT READY or NO SENSE. */
+	bool has_progress;
+	uint16_t progress;
 };
 
 /*
@@ -64,8 +67,6 @@ int sense_lun_not_supported(struct scsi_cmd *cmd);
 int sense_write_protected(struct scsi_cmd *cmd);
 int sense_software_write_protected(struct scsi_cmd *cmd);
 int sense_internal_failure(struct scsi_cmd *cmd);
-int sense_medium_not_present(struct scsi_cmd *cmd);
-int sense_removal_prevented(struct scsi_cmd *cmd);
 int sense_unit_attention(struct scsi_cmd *cmd, uint16_t code);
 int sense_saving_not_supported(struct scsi_cmd *cmd);
 /* The data-out that was announced is no whole number of blocks. */

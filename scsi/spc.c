@@ -2,6 +2,7 @@
 /* TEST UNIT READY, REQUEST SENSE and REPORT LUNS: SPC-5 sections 6.37, 6.39, 6.54. */
 #include "base/bytes.h"
 #include "scsi/command.h"
+#include "scsi/job.h"
 #include "scsi/lu.h"
 #include "scsi/sense.h"
 
@@ -27,7 +28,7 @@ static void pending_sense(struct scsi_cmd *cmd, struct sense *sense)
 	state = &cmd->nexus->lu[lun_decode(cmd->lun)];
 	attention = nexus_take_attention(cmd->nexus, state);
 	if (attention == ATTENTION_NONE) {
-		*sense = medium_sense(cmd->lu);
+		*sense = job_sense(cmd->lu);
 		return;
 	}
 	sense->key = SENSE_KEY_UNIT_ATTENTION;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "scsi/lu.h"
 #include "scsi/range.h"
@@ -72,6 +73,21 @@ int scsi_target_add(struct scsi_target *target, unsigned lun, struct scsi_lu *lu
 	if (lun >= target->lun_end)
 		target->lun_end = lun + 1;
 	return 0;
+}
+
+void scsi_target_settle(struct scsi_target *target)
+{
+	static const struct timespec moment = { .tv_nsec = 1000 * 1000 };
+
+	for (unsigned i = 0; i < target->lun_end; i++) {
+		if (target->lu[i] != NULL)
+			atomic_store_explicit(&target->lu[i]->is_ending, true, memory_order_relaxed);
+	}
+	for (unsigned i = 0; i < target->lun_end; i++) {
+		while (target->lu[i] != NULL &&
+		       atomic_load_explicit(&target->lu[i]->background, memory_order_acquire) != 0)
+			nanosleep(&moment, NULL);
+	}
 }
 
 void scsi_target_destroy(struct scsi_target *target)
@@ -257,10 +273,8 @@ void scsi_nexus_destroy(struct scsi_nexus *nexus)
 	assert(list_is_empty(&nexus->stray));
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		assert(list_is_empty(&nexus->lu[i].commands));
-		if (nexus->lu[i].lu == NULL)
-			continue;
-		medium_leave(&nexus->lu[i]);
-		attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
+		if (nexus->lu[i].lu != NULL)
+			attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
 	}
 	taskset_leave(nexus);
 	free_nexus(nexus);

@@ -136,7 +136,9 @@ static void page_limits(struct scsi_cmd *cmd, struct cursor *out)
 static void page_characteristics(struct scsi_cmd *cmd, struct cursor *out)
 {
 	cursor_put_u16(out, cmd->lu->rotation_rate);
-	cursor_put_u16(out, 0);
+	cursor_put_u8(out, 0);
+	/* WABEREQ: after SANITIZE, BLOCK ERASE reads succeed. */
+	cursor_put_u8(out, cmd->lu->thin ? 0x40 : 0);
 	cursor_put_u8(out, 0x02); /* FUAB: FUA and SYNCHRONIZE CACHE as in SBC-3 */
 	cursor_put_zeros(out, PAGE_HEADER + 60 - cursor_offset(out));
 }

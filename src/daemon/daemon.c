@@ -213,6 +213,7 @@ static int start_threads(struct daemon *daemon)
 static void take_down(struct daemon *daemon)
 {
 	control_stop(daemon->control);
+	model_settle(daemon->model);
 	if (daemon->machine != NULL)
 		machine_stop(daemon->machine);
 	model_destroy(daemon->model);

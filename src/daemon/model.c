@@ -272,6 +272,12 @@ void model_shutdown(struct model *model, unsigned grace_ms, void (*done)(void *c
 	iscsi_node_shutdown(model->node, grace_ms, done, context);
 }
 
+void model_settle(struct model *model)
+{
+	for (unsigned i = 0; model != NULL && i < model->target_count; i++)
+		scsi_target_settle(model->targets[i]);
+}
+
 void model_destroy(struct model *model)
 {
 	if (model == NULL)

@@ -34,6 +34,12 @@ void model_shutdown(struct model *model, unsigned grace_ms, void (*done)(void *c
 		    void *context);
 
 /*
+ * Ends what still goes on behind the sessions, which have ended. While the reactors run, or when
+ * they never did. Blocks. Harmless on NULL.
+ */
+void model_settle(struct model *model);
+
+/*
  * Closes everything, data flushed. The reactors have stopped, or never ran. May block.
  */
 void model_destroy(struct model *model);

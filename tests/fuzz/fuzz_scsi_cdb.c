@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "scsi/scsi.h"
+#include "scsi/lu.h"
 #include "sys/memory.h"
 
 enum {
@@ -199,6 +199,7 @@ struct bed {
 	struct memory *memory;
 	struct reactor *reactor;
 	struct fuzz_store store[2];
+	struct scsi_lu *lu[2];
 	struct scsi_target *target;
 	struct scsi_nexus *nexus;
 	struct fuzz_cmd cmd[COMMANDS_MAX];
@@ -232,6 +233,7 @@ static void add_lu(struct bed *bed, unsigned i)
 	CHECK(memory_region_create(bed->memory, MEDIUM, -1, REGION_SHARED, &store->region) == 0);
 	CHECK(scsi_lu_create(&config, &lu, error, sizeof(error)) == 0);
 	CHECK(scsi_target_add(bed->target, i * 3, lu) == 0);
+	bed->lu[i] = lu;
 }
 
 static void make(struct bed *bed)
@@ -324,6 +326,8 @@ static bool settle(struct bed *bed)
 	for (unsigned i = 0; i < 2; i++) {
 		struct list_node *node = list_pop_front(&bed->store[i].held);
 
+		if (atomic_load(&bed->lu[i]->background) != 0)
+			idle = false;
 		if (node == NULL)
 			continue;
 		idle = false;
