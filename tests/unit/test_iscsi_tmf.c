@@ -214,7 +214,7 @@ static void test_reset__tas(void **state)
 	(void)state;
 	start(NULL, 0);
 	connect_second(NULL, 0);
-	atomic_fetch_or(&the_lu()->mode_bits, MODE_ABORTED_STATUS);
+	atomic_store(&the_lu()->mode_bits, MODE_ABORTED_STATUS);
 	writing = ini_write(&second, 0, 64, NULL, 0, true);
 	ini_expect(&second, ISCSI_OPCODE_R2T);
 	bed.disk[0].is_holding = true;
@@ -241,7 +241,7 @@ static void test_reset__tas_and_unsolicited_data(void **state)
 	(void)state;
 	start(NULL, 0);
 	connect_second(TEXT("InitialR2T=No"));
-	atomic_fetch_or(&the_lu()->mode_bits, MODE_ABORTED_STATUS);
+	atomic_store(&the_lu()->mode_bits, MODE_ABORTED_STATUS);
 	itt = ini_write(&second, 0, 64, NULL, 0, false);
 	bed_settle(&bed);
 	tmf_on_lun(ISCSI_TMF_LOGICAL_UNIT_RESET, 0);
