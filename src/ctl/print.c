@@ -231,6 +231,12 @@ void print_status(struct json_object *result)
 	       text_of(connections, "connections"), text_of(connections, "logins"),
 	       text_of(connections, "sessions"), text_of(connections, "accepted"),
 	       text_of(connections, "login_failures"), text_of(connections, "protocol_errors"));
+	printf("%s failed authentication, %s were not admitted; %s connections refused, %s addresses "
+	       "slowed down\n",
+	       text_of(connections, "authentication_failures"),
+	       text_of(connections, "authorization_failures"),
+	       text_of(connections, "connections_refused"),
+	       text_of(connections, "addresses_slowed"));
 	print_reactors(member(result, "reactors"));
 	print_features(member(result, "reactors"));
 	print_memory(member(result, "memory"));

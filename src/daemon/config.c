@@ -104,13 +104,35 @@ static struct setting_value read_value(const config_setting_t *setting)
 	return value;
 }
 
+/* Stores the elements of SETTING, or itself where it is no array, into ROW's list. */
+static int read_elements(const config_setting_t *setting, const struct setting *row, void *base,
+			 char *why, size_t why_size)
+{
+	struct setting_list *list = (struct setting_list *)(void *)((char *)base + row->offset);
+	bool is_array = config_setting_type(setting) == CONFIG_TYPE_ARRAY ||
+			config_setting_type(setting) == CONFIG_TYPE_LIST;
+	int length = is_array ? config_setting_length(setting) : 1;
+	int rc = 0;
+
+	list->is_set = true;
+	for (int i = 0; rc == 0 && i < length; i++) {
+		struct setting_value value = read_value(
+			is_array ? config_setting_get_elem(setting, (unsigned)i) : setting);
+
+		rc = setting_append(row, base, &value, why, why_size);
+	}
+	return rc;
+}
+
 /* Stores SETTING by its ROW into the structure at BASE. */
 static int read_scalar(struct reader *reader, const config_setting_t *setting,
 		       const struct setting *row, void *base, const char *where)
 {
+	bool is_list = row->type == SETTING_STRINGS || row->type == SETTING_NUMBERS;
 	struct setting_value value = read_value(setting);
 	char why[200];
-	int rc = setting_store(row, base, &value, why, sizeof(why));
+	int rc = is_list ? read_elements(setting, row, base, why, sizeof(why)) :
+			   setting_store(row, base, &value, why, sizeof(why));
 
 	if (rc == 0)
 		return 0;
@@ -130,12 +152,22 @@ static int check_required(struct reader *reader, const config_setting_t *group,
 	return 0;
 }
 
+static bool is_one_of(const char *const *names, const char *name)
+{
+	for (; names != NULL && *names != NULL; names++) {
+		if (strcmp(*names, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Reads the members of GROUP that TABLE knows into BASE. One that it does not
- * know must be called ALSO (or NULL): that is the caller's.
+ * know must be one of ALSO (ended by NULL, or NULL): that is the caller's.
  */
 static int read_members(struct reader *reader, const config_setting_t *group,
-			const struct setting *table, void *base, const char *also, const char *where)
+			const struct setting *table, void *base, const char *const *also,
+			const char *where)
 {
 	int rc = check_required(reader, group, table, where);
 
@@ -148,11 +180,11 @@ static int read_members(struct reader *reader, const config_setting_t *group,
 			rc = read_scalar(reader, member, row, base, where);
 			continue;
 		}
-		if (also != NULL && strcmp(also, config_setting_name(member)) == 0)
+		if (is_one_of(also, config_setting_name(member)))
 			continue;
 		suggestion_begin(&suggestion, config_setting_name(member));
-		if (also != NULL)
-			suggestion_offer(&suggestion, also);
+		for (const char *const *name = also; name != NULL && *name != NULL; name++)
+			suggestion_offer(&suggestion, *name);
 		suggestion_offer_table(&suggestion, table);
 		rc = fail_unknown(reader, member, where, &suggestion);
 	}
@@ -466,11 +498,109 @@ static int read_lun(struct reader *reader, const config_setting_t *entry, void *
 	return rc != 0 ? rc : end_store(reader, entry, &lun->stores[0], where);
 }
 
+/* --- who may use what ---------------------------------------------------------------- */
+
+static int read_view_lun(struct reader *reader, const config_setting_t *entry, void *element,
+			 void *parent)
+{
+	struct config_view_lun *lun = element;
+
+	(void)parent;
+	config_view_lun_set_defaults(lun);
+	lun->place.line = line_of(entry, "lun");
+	return read_members(reader, entry, config_view_lun_settings, lun, NULL,
+			    CONFIG_LUNS " of an entry of " CONFIG_ACCESS);
+}
+
+static int read_rule(struct reader *reader, const config_setting_t *entry, void *element,
+		     void *parent)
+{
+	static const char *const also[] = { CONFIG_LUNS, NULL };
+	const config_setting_t *luns = config_setting_get_member(entry, CONFIG_LUNS);
+	struct config_rule *rule = element;
+	void *array = NULL;
+	int rc;
+
+	(void)parent;
+	rule->place.line = config_setting_source_line(entry);
+	rc = read_members(reader, entry, config_rule_settings, rule, also, CONFIG_ACCESS);
+	if (rc != 0 || luns == NULL)
+		return rc;
+	rule->has_luns = true;
+	rc = read_list(reader, luns, sizeof(*rule->luns), read_view_lun, NULL, &array,
+		       &rule->lun_count);
+	rule->luns = array;
+	return rc;
+}
+
+/* The access list of GROUP, where it has one. */
+static int read_access(struct reader *reader, const config_setting_t *group,
+		       struct config_access *access)
+{
+	const config_setting_t *list = config_setting_get_member(group, CONFIG_ACCESS);
+	void *array = NULL;
+	int rc;
+
+	if (list == NULL)
+		return 0;
+	access->is_set = true;
+	access->place.line = config_setting_source_line(list);
+	rc = read_list(reader, list, sizeof(*access->rules), read_rule, NULL, &array,
+		       &access->rule_count);
+	access->rules = array;
+	return rc;
+}
+
+static int read_account(struct reader *reader, const config_setting_t *entry, void *element,
+			void *parent)
+{
+	struct config_account *account = element;
+
+	(void)parent;
+	account->place.line = line_of(entry, "name");
+	account->source = reader->file;
+	return read_members(reader, entry, config_account_settings, account, NULL,
+			    CONFIG_ACCOUNTS);
+}
+
+/* Those of LIST beside those that were read from another file. */
+static int read_accounts(struct reader *reader, const config_setting_t *list)
+{
+	struct config *config = reader->config;
+	struct config_account *accounts;
+	void *more = NULL;
+	unsigned count = 0;
+	int rc = read_list(reader, list, sizeof(*accounts), read_account, NULL, &more, &count);
+
+	accounts = realloc(config->accounts,
+			   (config->account_count + count + 1) * sizeof(*accounts));
+	if (accounts == NULL)
+		return fail_memory(reader);
+	if (count != 0)
+		memcpy(accounts + config->account_count, more, count * sizeof(*accounts));
+	config->accounts = accounts;
+	config->account_count += count;
+	free(more);
+	return rc;
+}
+
+static int read_initiators(struct reader *reader, const config_setting_t *entry, void *element,
+			   void *parent)
+{
+	struct config_initiators *group = element;
+
+	(void)parent;
+	group->place.line = line_of(entry, "name");
+	return read_members(reader, entry, config_initiators_settings, group, NULL,
+			    CONFIG_GROUPS);
+}
+
 /* --- targets and portals ----------------------------------------------------------- */
 
 static int read_target(struct reader *reader, const config_setting_t *entry, void *element,
 		       void *parent)
 {
+	static const char *const also[] = { CONFIG_LUNS, CONFIG_ACCESS, NULL };
 	struct config_target *target = element;
 	const config_setting_t *luns = config_setting_get_member(entry, CONFIG_LUNS);
 	void *array = NULL;
@@ -478,8 +608,9 @@ static int read_target(struct reader *reader, const config_setting_t *entry, voi
 
 	(void)parent;
 	target->place.line = line_of(entry, "name");
-	rc = read_members(reader, entry, config_target_settings, target, CONFIG_LUNS,
-			  CONFIG_TARGETS);
+	rc = read_members(reader, entry, config_target_settings, target, also, CONFIG_TARGETS);
+	if (rc == 0)
+		rc = read_access(reader, entry, &target->access);
 	if (rc != 0 || luns == NULL)
 		return rc;
 	rc = read_list(reader, luns, sizeof(*target->luns), read_lun, target, &array,
@@ -491,12 +622,15 @@ static int read_target(struct reader *reader, const config_setting_t *entry, voi
 static int read_portal(struct reader *reader, const config_setting_t *entry, void *element,
 		       void *parent)
 {
+	static const char *const also[] = { CONFIG_ACCESS, NULL };
 	struct config_portal *portal = element;
+	int rc;
 
 	(void)parent;
 	config_portal_set_defaults(portal);
 	portal->place.line = line_of(entry, "address");
-	return read_members(reader, entry, config_portal_settings, portal, NULL, CONFIG_PORTALS);
+	rc = read_members(reader, entry, config_portal_settings, portal, also, CONFIG_PORTALS);
+	return rc == 0 ? read_access(reader, entry, &portal->access) : rc;
 }
 
 /* --- the whole file ---------------------------------------------------------------- */
@@ -504,13 +638,18 @@ static int read_portal(struct reader *reader, const config_setting_t *entry, voi
 static int read_group(struct reader *reader, const config_setting_t *group,
 		      const struct config_group *row)
 {
+	static const char *const also[] = { CONFIG_ACCESS, NULL };
 	struct config *config = reader->config;
+	bool is_discovery = strcmp(row->name, CONFIG_DISCOVERY) == 0;
+	int rc;
 
 	if (config_setting_type(group) != CONFIG_TYPE_GROUP)
 		return fail(reader, config_setting_source_line(group),
 			    "\"%s\" must be a group: { ... }", row->name);
 	if (strcmp(row->name, "iscsi") == 0)
 		config->iscsi_place.line = config_setting_source_line(group);
+	if (strcmp(row->name, "authentication") == 0)
+		config->authentication_place.line = config_setting_source_line(group);
 	if (strcmp(row->name, "performance") == 0)
 		config->performance_place.line = line_of(group, "cores");
 	if (strcmp(row->name, "control") == 0)
@@ -519,8 +658,11 @@ static int read_group(struct reader *reader, const config_setting_t *group,
 		config->state_place.line = line_of(group, "directory");
 		config->state.is_default = config_setting_get_member(group, "directory") == NULL;
 	}
-	return read_members(reader, group, row->table, (char *)config + row->offset, NULL,
-			    row->name);
+	rc = read_members(reader, group, row->table, (char *)config + row->offset,
+			  is_discovery ? also : NULL, row->name);
+	if (rc == 0 && is_discovery)
+		rc = read_access(reader, group, &config->discovery.access);
+	return rc;
 }
 
 static int read_top(struct reader *reader, const config_setting_t *setting)
@@ -552,13 +694,36 @@ static int read_top(struct reader *reader, const config_setting_t *setting)
 		config->targets = array;
 		return rc;
 	}
+	if (strcmp(name, CONFIG_ACCOUNTS) == 0)
+		return read_accounts(reader, setting);
+	if (strcmp(name, CONFIG_GROUPS) == 0) {
+		rc = read_list(reader, setting, sizeof(*config->groups), read_initiators, NULL,
+			       &array, &config->group_count);
+		config->groups = array;
+		return rc;
+	}
 	suggestion_offer(&suggestion, CONFIG_PORTALS);
+	suggestion_offer(&suggestion, CONFIG_ACCOUNTS);
+	suggestion_offer(&suggestion, CONFIG_GROUPS);
 	suggestion_offer(&suggestion, CONFIG_TARGETS);
 	return fail_unknown(reader, setting, "the file", &suggestion);
 }
 
-/* Has libconfig parse TEXT and reads its tree. */
-static int read_text(struct reader *reader, const char *text)
+/* A file of secrets has accounts and nothing else. */
+static int read_secret(struct reader *reader, const config_setting_t *setting)
+{
+	struct suggestion suggestion;
+
+	if (strcmp(config_setting_name(setting), CONFIG_ACCOUNTS) == 0)
+		return read_accounts(reader, setting);
+	suggestion_begin(&suggestion, config_setting_name(setting));
+	suggestion_offer(&suggestion, CONFIG_ACCOUNTS);
+	return fail_unknown(reader, setting, "a file with secrets", &suggestion);
+}
+
+/* Has libconfig parse TEXT and reads its tree with READ. */
+static int read_tree(struct reader *reader, const char *text,
+		     int (*read)(struct reader *reader, const config_setting_t *setting))
 {
 	const config_setting_t *root;
 	config_t tree;
@@ -572,9 +737,52 @@ static int read_text(struct reader *reader, const char *text)
 	}
 	root = config_root_setting(&tree);
 	for (int i = 0; rc == 0 && i < config_setting_length(root); i++)
-		rc = read_top(reader, config_setting_get_elem(root, (unsigned)i));
+		rc = read(reader, config_setting_get_elem(root, (unsigned)i));
 destroy:
 	config_destroy(&tree);
+	return rc;
+}
+
+static int read_text(struct reader *reader, const char *text, size_t len,
+		     int (*read)(struct reader *reader, const config_setting_t *setting))
+{
+	char *prepared = NULL;
+	char why[300];
+	unsigned line;
+	int rc = config_text_prepare(text, len, &prepared, &line, why, sizeof(why));
+
+	if (rc != 0) {
+		fail(reader, line, "%s", why);
+		return rc;
+	}
+	rc = read_tree(reader, prepared, read);
+	explicit_bzero(prepared, strlen(prepared));
+	free(prepared);
+	return rc;
+}
+
+/* The file with more accounts that the configuration names. */
+static int read_secrets(struct reader *reader)
+{
+	const char *file = reader->config->authentication.secrets;
+	const char *outer = reader->file;
+	char why[300];
+	size_t len;
+	char *text;
+	int rc;
+
+	if (file[0] == '\0')
+		return 0;
+	rc = config_text_read_private(file, &text, &len, why, sizeof(why));
+	if (rc != 0) {
+		fail(reader, reader->config->authentication_place.line, "%s", why);
+		return rc;
+	}
+	reader->file = file;
+	rc = read_text(reader, text, len, read_secret);
+	reader->file = outer;
+	explicit_bzero(text, len);
+	free(text);
 	return rc;
 }
 
@@ -582,7 +790,6 @@ static int load(const char *name, const char *text, size_t len, struct config **
 		size_t error_size)
 {
 	struct reader reader = { .file = name, .error = error, .error_size = error_size };
-	char *prepared = NULL;
 	char why[300];
 	unsigned line;
 	int rc;
@@ -595,13 +802,11 @@ static int load(const char *name, const char *text, size_t len, struct config **
 		rc = fail_memory(&reader);
 		goto free_config;
 	}
-	rc = config_text_prepare(text, len, &prepared, &line, why, sizeof(why));
-	if (rc != 0) {
-		fail(&reader, line, "%s", why);
-		goto free_config;
-	}
-	rc = read_text(&reader, prepared);
-	free(prepared);
+	/* Outlives the reader: accounts refer to it. */
+	reader.file = reader.config->source;
+	rc = read_text(&reader, text, len, read_top);
+	if (rc == 0)
+		rc = read_secrets(&reader);
 	if (rc != 0)
 		goto free_config;
 	rc = config_check(reader.config, &line, why, sizeof(why));
@@ -623,6 +828,16 @@ int config_load_text(const char *name, const char *text, struct config **out, ch
 	return load(name, text, strlen(text), out, error, error_size);
 }
 
+/* Whether there are accounts in the configuration file itself. */
+static bool has_own_secrets(const struct config *config)
+{
+	for (unsigned i = 0; i < config->account_count; i++) {
+		if (config->accounts[i].source == config->source)
+			return true;
+	}
+	return false;
+}
+
 int config_load_file(const char *file, struct config **out, char *error, size_t error_size)
 {
 	size_t len;
@@ -632,7 +847,12 @@ int config_load_file(const char *file, struct config **out, char *error, size_t 
 	if (rc != 0)
 		return rc;
 	rc = load(file, text, len, out, error, error_size);
+	explicit_bzero(text, len);
 	free(text);
+	if (rc == 0 && has_own_secrets(*out) && config_text_is_shown(file))
+		log_warning("%s holds secrets and others than its owner may read it: chmod 600 it, "
+			    "or put them into a file that \"secrets\" in authentication names",
+			    file);
 	return rc;
 }
 

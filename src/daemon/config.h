@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "daemon/settings.h"
 #include "iscsi/iscsi.h"
 #include "scsi/scsi.h"
 #include "store/store.h"
@@ -53,7 +54,69 @@ struct config_state {
 	bool is_default;
 };
 
+/* --- who may use what --- */
+
+struct config_account {
+	struct config_place place; /* in SOURCE */
+	const char *source; /* the file that it is from */
+	char *name;
+	char *secret;
+};
+
+/* Initiators that have a name together. */
+struct config_initiators {
+	struct config_place place;
+	char *name;
+	struct setting_list initiators; /* patterns */
+	struct setting_list addresses; /* networks */
+	struct setting_list accounts; /* names */
+};
+
+/* A LUN as an initiator sees it. */
+struct config_view_lun {
+	struct config_place place;
+	uint16_t lun; /* of the target */
+	int32_t as; /* -1: the same */
+	bool read_only;
+};
+
+struct config_rule {
+	struct config_place place;
+	struct setting_list initiators;
+	struct setting_list addresses;
+	struct setting_list groups; /* names */
+	struct setting_list portal_groups; /* tags */
+	struct setting_list accounts; /* names */
+	char *mutual; /* the account that is ours, or NULL */
+	bool deny;
+	bool read_only;
+	struct config_view_lun *luns;
+	unsigned lun_count;
+	bool has_luns; /* else it sees all of them */
+};
+
+/* An access list. */
+struct config_access {
+	struct config_place place;
+	bool is_set; /* else open */
+	struct config_rule *rules;
+	unsigned rule_count;
+};
+
+struct config_discovery {
+	struct config_access access;
+};
+
+struct config_authentication {
+	char *secrets; /* a file with more accounts, "": none */
+	struct setting_list chap_algorithms;
+	bool fips;
+	bool allow_short_secrets;
+	bool require_access;
+};
+
 struct config_portal {
+	struct config_access access;
 	struct config_place place;
 	char *address; /* numeric */
 	uint16_t port;
@@ -96,6 +159,7 @@ struct config_target {
 	char *alias; /* or NULL */
 	struct config_lun *luns;
 	unsigned lun_count;
+	struct config_access access;
 };
 
 struct config {
@@ -109,6 +173,13 @@ struct config {
 	struct config_place iscsi_place;
 	struct iscsi_node_config iscsi; /* without the reactors */
 	struct config_iser iser;
+	struct config_place authentication_place;
+	struct config_authentication authentication;
+	struct config_account *accounts;
+	unsigned account_count;
+	struct config_initiators *groups;
+	unsigned group_count;
+	struct config_discovery discovery;
 	unsigned shutdown_grace_s;
 	struct config_portal *portals;
 	unsigned portal_count;

@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "base/parse.h"
 #include "daemon/config.h"
+#include "daemon/config_access.h"
 
 struct check {
 	struct config *config;
@@ -291,6 +292,8 @@ int config_check(struct config *config, unsigned *line, char *error, size_t erro
 		rc = check_portals(&check);
 	for (unsigned i = 0; rc == 0 && i < config->target_count; i++)
 		rc = check_target(&check, i);
+	if (rc == 0)
+		rc = config_access_check(config, line, error, error_size);
 	return rc;
 }
 
@@ -319,6 +322,7 @@ void config_free(struct config *config)
 {
 	if (config == NULL)
 		return;
+	config_access_free(config);
 	for (unsigned i = 0; i < config->target_count; i++) {
 		struct config_target *target = &config->targets[i];
 

@@ -114,6 +114,27 @@ static const struct setting shutdown_settings[] = {
 	{ .name = NULL },
 };
 
+#define AUTHENTICATION(field) SETTING_FIELD(config_authentication, field)
+
+static const struct setting authentication_settings[] = {
+	{ "secrets", SETTING_STRING, AUTHENTICATION(secrets), 0, 4095,
+	  .help = "a file with more accounts, which only its owner may read" },
+	{ "chap-algorithms", SETTING_STRINGS, AUTHENTICATION(chap_algorithms), 1, 16,
+	  .help = "what CHAP may use, best first; default: \"sha3-256\", \"sha-256\", \"sha-1\", "
+		  "\"md5\"" },
+	{ "fips", SETTING_BOOL, AUTHENTICATION(fips), .help = "of these only sha3-256 and sha-256" },
+	{ "allow-short-secrets", SETTING_BOOL, AUTHENTICATION(allow_short_secrets),
+	  .help = "take secrets of less than 12 bytes" },
+	{ "require-access", SETTING_BOOL, AUTHENTICATION(require_access),
+	  .help = "nobody may use a target without an access list" },
+	{ .name = NULL },
+};
+
+/* Everything in discovery is a list of groups. */
+static const struct setting discovery_settings[] = {
+	{ .name = NULL },
+};
+
 const struct config_group config_groups[] = {
 	{ "performance", performance_settings, offsetof(struct config, performance),
 	  "cores, memory and waiting" },
@@ -122,6 +143,10 @@ const struct config_group config_groups[] = {
 	{ "state", state_settings, offsetof(struct config, state), "what survives a restart" },
 	{ "iscsi", iscsi_settings, offsetof(struct config, iscsi), "what holds for all sessions" },
 	{ "iser", iser_settings, offsetof(struct config, iser), "RDMA devices" },
+	{ "authentication", authentication_settings, offsetof(struct config, authentication),
+	  "how initiators prove who they are" },
+	{ CONFIG_DISCOVERY, discovery_settings, offsetof(struct config, discovery),
+	  "who may ask for targets: " CONFIG_ACCESS " = ( ... )" },
 	{ "shutdown", shutdown_settings, offsetof(struct config, shutdown_grace_s),
 	  "how the daemon stops" },
 	{ .name = NULL },
@@ -144,6 +169,56 @@ const struct setting config_target_settings[] = {
 	  .required = true, .help = "iSCSI name: iqn.2026-11.org.example:disk, eui. or naa." },
 	{ "alias", SETTING_STRING, SETTING_FIELD(config_target, alias), 1, 255,
 	  .help = "TargetAlias: a name for people" },
+	{ .name = NULL },
+};
+
+const struct setting config_account_settings[] = {
+	{ "name", SETTING_STRING, SETTING_FIELD(config_account, name), 1, 255, .required = true,
+	  .help = "CHAP_N" },
+	{ "secret", SETTING_STRING, SETTING_FIELD(config_account, secret), 1, 255, .required = true,
+	  .help = "at least 12 bytes" },
+	{ .name = NULL },
+};
+
+const struct setting config_initiators_settings[] = {
+	{ "name", SETTING_STRING, SETTING_FIELD(config_initiators, name), 1, 255, .required = true,
+	  .help = "by which access lists refer to these initiators" },
+	{ "initiators", SETTING_STRINGS, SETTING_FIELD(config_initiators, initiators), 1,
+	  NAME_LEN_MAX, .help = "names, with * and ?; default: all" },
+	{ "addresses", SETTING_STRINGS, SETTING_FIELD(config_initiators, addresses), 1, 63,
+	  .help = "addresses and networks; default: all" },
+	{ "accounts", SETTING_STRINGS, SETTING_FIELD(config_initiators, accounts), 1, 255,
+	  .help = "CHAP is asked for, with one of these" },
+	{ .name = NULL },
+};
+
+#define RULE(field) SETTING_FIELD(config_rule, field)
+
+const struct setting config_rule_settings[] = {
+	{ "initiators", SETTING_STRINGS, RULE(initiators), 1, NAME_LEN_MAX,
+	  .help = "names, with * and ?; default: all" },
+	{ "addresses", SETTING_STRINGS, RULE(addresses), 1, 63,
+	  .help = "addresses and networks; default: all" },
+	{ "groups", SETTING_STRINGS, RULE(groups), 1, 255,
+	  .help = "groups, of which the initiator must belong to one" },
+	{ "portal-groups", SETTING_NUMBERS, RULE(portal_groups), 1, 65535,
+	  .help = "tags of the portals by which it may come; default: all" },
+	{ "accounts", SETTING_STRINGS, RULE(accounts), 1, 255,
+	  .help = "CHAP is asked for, with one of these" },
+	{ "mutual", SETTING_STRING, RULE(mutual), 1, 255,
+	  .help = "the account that is ours, for initiators that want mutual CHAP" },
+	{ "deny", SETTING_BOOL, RULE(deny), .help = "these may not come in" },
+	{ "read-only", SETTING_BOOL, RULE(read_only), .help = "they may not write" },
+	{ .name = NULL },
+};
+
+const struct setting config_view_lun_settings[] = {
+	{ "lun", SETTING_INTEGER, SETTING_FIELD(config_view_lun, lun), 0, SCSI_LUNS_MAX - 1,
+	  .required = true, .help = "logical unit number in the target" },
+	{ "as", SETTING_INTEGER, SETTING_FIELD(config_view_lun, as), 0, SCSI_LUNS_MAX - 1,
+	  .help = "the number that the initiator sees; default: the same" },
+	{ "read-only", SETTING_BOOL, SETTING_FIELD(config_view_lun, read_only),
+	  .help = "refuse its writes" },
 	{ .name = NULL },
 };
 
@@ -182,6 +257,11 @@ void config_lun_set_defaults(struct config_lun *lun)
 	*lun = (struct config_lun){ .block_size = 512 };
 }
 
+void config_view_lun_set_defaults(struct config_view_lun *lun)
+{
+	*lun = (struct config_view_lun){ .as = -1 };
+}
+
 int config_set_defaults(struct config *config)
 {
 	config->performance = (struct config_performance){
@@ -199,9 +279,11 @@ int config_set_defaults(struct config *config)
 	config->state.directory = strdup(STATE_DIRECTORY_DEFAULT);
 	config->state.is_default = true;
 	config->shutdown_grace_s = 5;
+	config->authentication.secrets = strdup("");
 	iscsi_node_config_init(&config->iscsi);
 	return config->performance.cores != NULL && config->control.socket != NULL &&
-			       config->state.directory != NULL
+			       config->state.directory != NULL &&
+			       config->authentication.secrets != NULL
 		       ? 0
 		       : -ENOMEM;
 }
@@ -218,7 +300,7 @@ static void print_table(FILE *out, const struct setting *table, const void *base
 		value[0] = '\0';
 		if (base != NULL && !row->required)
 			setting_format(row, base, value, sizeof(value));
-		if (strcmp(value, "\"\"") == 0)
+		if (strcmp(value, "\"\"") == 0 || strcmp(value, "[ ]") == 0)
 			value[0] = '\0';
 		fprintf(out, "%s%s%s%s;  # %s\n", indent, row->name, value[0] != '\0' ? " = " : "",
 			value, row->help);
@@ -253,6 +335,16 @@ int config_print_settings(FILE *out)
 		print_table(out, group->table, (const char *)config + group->offset, "  ");
 		fprintf(out, "};\n");
 	}
+	fprintf(out, CONFIG_ACCOUNTS " = ( {\n");
+	print_table(out, config_account_settings, NULL, "  ");
+	fprintf(out, "} );\n" CONFIG_GROUPS " = ( {\n");
+	print_table(out, config_initiators_settings, NULL, "  ");
+	fprintf(out, "} );\n# " CONFIG_ACCESS ", in a target, a portal and discovery: the first that fits decides\n");
+	fprintf(out, "# " CONFIG_ACCESS " = ( {\n");
+	print_table(out, config_rule_settings, NULL, "#   ");
+	fprintf(out, "#   " CONFIG_LUNS " = ( {  # all that they see of the target; default: everything\n");
+	print_table(out, config_view_lun_settings, NULL, "#     ");
+	fprintf(out, "#   } );\n# } );\n");
 	config_portal_set_defaults(&portal);
 	config_lun_set_defaults(&lun);
 	fprintf(out, CONFIG_PORTALS " = ( {\n");

@@ -23,6 +23,10 @@ extern const struct config_group config_groups[]; /* ended by a NULL name */
 extern const struct setting config_portal_settings[];
 extern const struct setting config_target_settings[];
 extern const struct setting config_lun_settings[];
+extern const struct setting config_account_settings[];
+extern const struct setting config_initiators_settings[];
+extern const struct setting config_rule_settings[];
+extern const struct setting config_view_lun_settings[];
 
 /* Their names, for messages and suggestions. */
 #define CONFIG_PORTALS "portals"
@@ -30,10 +34,15 @@ extern const struct setting config_lun_settings[];
 #define CONFIG_LUNS "luns"
 #define CONFIG_STORE "store"
 #define CONFIG_FILTERS "filters"
+#define CONFIG_ACCESS "access"
+#define CONFIG_ACCOUNTS "accounts"
+#define CONFIG_GROUPS "groups"
+#define CONFIG_DISCOVERY "discovery"
 
 /* Puts the defaults of everything into CONFIG, which is all zero. 0 or -ENOMEM. */
 int config_set_defaults(struct config *config);
 void config_portal_set_defaults(struct config_portal *portal);
 void config_lun_set_defaults(struct config_lun *lun);
+void config_view_lun_set_defaults(struct config_view_lun *lun);
 
 #endif

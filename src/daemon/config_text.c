@@ -189,14 +189,63 @@ static int read_all(int fd, char **out, size_t *len)
 	return 0;
 }
 
-int config_text_read(const char *file, char **out, size_t *len, char *error, size_t error_size)
+static int check_private(int fd, const char *file, char *error, size_t error_size)
+{
+	struct stat stat;
+
+	if (fstat(fd, &stat) != 0) {
+		snprintf(error, error_size, "%s: %s", file, strerror(errno));
+		return -errno;
+	}
+	if (stat.st_uid != 0 && stat.st_uid != geteuid()) {
+		snprintf(error, error_size,
+			 "%s: a file with secrets must belong to root or to the daemon's user, not to "
+			 "user %u",
+			 file, (unsigned)stat.st_uid);
+		return -EPERM;
+	}
+	if ((stat.st_mode & 077) != 0) {
+		snprintf(error, error_size,
+			 "%s: a file with secrets must be its owner's alone, but its mode is %04o: "
+			 "chmod 600 it",
+			 file, (unsigned)stat.st_mode & 07777);
+		return -EPERM;
+	}
+	return 0;
+}
+
+bool config_text_is_shown(const char *file)
+{
+	struct stat found;
+
+	return stat(file, &found) == 0 && (found.st_mode & 044) != 0;
+}
+
+static int read_file(const char *file, bool is_private, char **out, size_t *len, char *error,
+		     size_t error_size)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	int rc = fd < 0 ? -errno : read_all(fd, out, len);
+	int rc = fd < 0 ? -errno : 0;
 
+	error[0] = '\0';
+	if (rc == 0 && is_private)
+		rc = check_private(fd, file, error, error_size);
+	if (rc == 0)
+		rc = read_all(fd, out, len);
 	if (fd >= 0)
 		close(fd);
-	if (rc != 0)
+	if (rc != 0 && error[0] == '\0')
 		snprintf(error, error_size, "%s: %s", file, strerror(-rc));
 	return rc;
+}
+
+int config_text_read(const char *file, char **out, size_t *len, char *error, size_t error_size)
+{
+	return read_file(file, false, out, len, error, error_size);
+}
+
+int config_text_read_private(const char *file, char **out, size_t *len, char *error,
+			     size_t error_size)
+{
+	return read_file(file, true, out, len, error, error_size);
 }

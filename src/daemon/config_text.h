@@ -7,6 +7,7 @@
 #ifndef PINION_DAEMON_CONFIG_TEXT_H
 #define PINION_DAEMON_CONFIG_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { CONFIG_TEXT_MAX = 1 << 20 }; /* bytes of a configuration file */
@@ -21,5 +22,15 @@ int config_text_prepare(const char *text, size_t len, char **out, unsigned *line
 
 /* Reads FILE into *out (to be freed), ended by a NUL. 0 or a negative errno, ERROR filled. */
 int config_text_read(const char *file, char **out, size_t *len, char *error, size_t error_size);
+
+/*
+ * The same for a file with secrets: it must belong to root or to the user that this process
+ * is, and nobody else may read or write it (-EPERM).
+ */
+int config_text_read_private(const char *file, char **out, size_t *len, char *error,
+			     size_t error_size);
+
+/* Whether anybody but its owner may read FILE. */
+bool config_text_is_shown(const char *file);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/config_access.h"
 
 struct model {
 	struct iscsi_node *node;
@@ -141,6 +142,48 @@ static int add_lun(struct builder *builder, const struct config_target *target,
 		    strerror(-rc));
 }
 
+/* --- access -------------------------------------------------------------------------- */
+
+/* The node's list for ACCESS, NULL where there is none. */
+static int add_access(struct builder *builder, const struct config_access *access,
+		      const struct iscsi_access **out)
+{
+	struct config_place place = { 0 };
+	struct iscsi_access *made;
+	char why[256] = "";
+	int rc;
+
+	*out = NULL;
+	if (!access->is_set)
+		return 0;
+	rc = config_access_build(builder->config, access, &made, &place.line, why, sizeof(why));
+	if (rc != 0)
+		return fail(builder, &place, rc, "%s", why);
+	iscsi_node_add_access(builder->model->node, made);
+	*out = made;
+	return 0;
+}
+
+static int add_discovery_access(struct builder *builder)
+{
+	const struct iscsi_access *access;
+	int rc = add_access(builder, &builder->config->discovery.access, &access);
+
+	if (rc == 0)
+		iscsi_node_set_discovery_access(builder->model->node, access);
+	return rc;
+}
+
+static int add_target_access(struct builder *builder, const struct config_target *target)
+{
+	const struct iscsi_access *access;
+	int rc = add_access(builder, &target->access, &access);
+
+	if (rc != 0 || access == NULL)
+		return rc;
+	return iscsi_node_set_target_access(builder->model->node, target->name, access);
+}
+
 /* --- targets and portals ----------------------------------------------------------- */
 
 static int add_target(struct builder *builder, const struct config_target *target)
@@ -162,16 +205,18 @@ static int add_target(struct builder *builder, const struct config_target *targe
 	if (rc != 0)
 		return fail(builder, &target->place, rc, "target %s: %s", target->name,
 			    strerror(-rc));
-	return 0;
+	return add_target_access(builder, target);
 }
 
 /* Beside TCP: an address that no RDMA device has is served by TCP alone. */
-static int add_iser_portal(struct builder *builder, const struct config_portal *portal)
+static int add_iser_portal(struct builder *builder, const struct config_portal *portal,
+			   const struct iscsi_access *access)
 {
 	struct iscsi_portal_config config = {
 		.address = portal->address,
 		.port = portal->port,
 		.group = portal->group,
+		.access = access,
 	};
 	char why[256] = "";
 	int rc;
@@ -190,17 +235,17 @@ static int add_iser_portal(struct builder *builder, const struct config_portal *
 
 static int add_portal(struct builder *builder, const struct config_portal *portal)
 {
-	const struct iscsi_portal_config config = {
+	struct iscsi_portal_config config = {
 		.address = portal->address,
 		.port = portal->port,
 		.group = portal->group,
 	};
 	char why[256] = "";
-	int rc = 0;
+	int rc = add_access(builder, &portal->access, &config.access);
 
 	/* First: whoever finds TCP there may try iSER at once. */
-	if (portal->iser)
-		rc = add_iser_portal(builder, portal);
+	if (rc == 0 && portal->iser)
+		rc = add_iser_portal(builder, portal, config.access);
 	if (rc != 0)
 		return rc;
 	rc = iscsi_node_add_portal(builder->model->node, &config, why, sizeof(why));
@@ -246,6 +291,8 @@ int model_build(struct machine *machine, const struct config *config, struct mod
 	if (model->targets == NULL)
 		goto destroy;
 	rc = create_node(&builder);
+	if (rc == 0)
+		rc = add_discovery_access(&builder);
 	for (unsigned i = 0; rc == 0 && i < config->target_count; i++)
 		rc = add_target(&builder, &config->targets[i]);
 	/* Last: nobody shall connect to what may not come to be. */

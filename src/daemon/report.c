@@ -269,6 +269,10 @@ struct json_object *report_connections(const struct iscsi_node *node)
 	add_number(object, "tasks", info.tasks);
 	add_number(object, "accepted", info.accepted);
 	add_number(object, "login_failures", info.login_failures);
+	add_number(object, "authentication_failures", info.authentication_failures);
+	add_number(object, "authorization_failures", info.authorization_failures);
+	add_number(object, "connections_refused", info.connections_refused);
+	add_number(object, "addresses_slowed", info.addresses_slowed);
 	add_number(object, "protocol_errors", info.protocol_errors);
 	return object;
 }
@@ -324,6 +328,7 @@ struct json_object *report_session(const struct iscsi_session_info *session)
 	add_string(object, "initiator", session->initiator);
 	add_string(object, "initiator_alias", session->initiator_alias);
 	add_string(object, "target", session->target);
+	add_string(object, "account", session->account);
 	add_bool(object, "discovery", session->discovery);
 	add_string(object, "state", session->state);
 	add_string(object, "isid", isid);

@@ -220,8 +220,80 @@ int setting_store(const struct setting *row, void *base, const struct setting_va
 		return 0;
 	case SETTING_CHOICE:
 		return store_choice(row, base, value, error, error_size);
+	case SETTING_STRINGS:
+	case SETTING_NUMBERS:
+		break;
 	}
 	return -EINVAL;
+}
+
+/* --- lists ---------------------------------------------------------------------- */
+
+static struct setting_list *list_of(const struct setting *row, const void *base)
+{
+	return (struct setting_list *)((uintptr_t)base + row->offset);
+}
+
+static int append(struct setting_list *list, char *item)
+{
+	char **grown = realloc(list->items, (list->count + 1) * sizeof(*grown));
+
+	if (grown == NULL) {
+		free(item);
+		return -ENOMEM;
+	}
+	list->items = grown;
+	list->items[list->count++] = item;
+	return 0;
+}
+
+int setting_append(const struct setting *row, void *base, const struct setting_value *value,
+		   char *error, size_t error_size)
+{
+	struct item {
+		char *text;
+		int64_t number;
+	} item = { .text = NULL };
+	const struct setting text = { row->name, SETTING_STRING, SETTING_FIELD(item, text),
+				      row->min, row->max };
+	const struct setting number = { row->name, SETTING_INTEGER, SETTING_FIELD(item, number),
+					row->min, row->max };
+	char digits[24];
+	int rc;
+
+	if (row->type == SETTING_STRINGS) {
+		rc = setting_store(&text, &item, value, error, error_size);
+	} else {
+		rc = setting_store(&number, &item, value, error, error_size);
+		snprintf(digits, sizeof(digits), "%" PRId64, item.number);
+		item.text = rc == 0 ? strdup(digits) : NULL;
+	}
+	if (rc == 0)
+		rc = item.text != NULL ? append(list_of(row, base), item.text) : -ENOMEM;
+	if (rc == -ENOMEM)
+		snprintf(error, error_size, "out of memory");
+	return rc;
+}
+
+void setting_list_free(struct setting_list *list)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+	*list = (struct setting_list){ .items = NULL };
+}
+
+static void format_list(const struct setting *row, const void *base, char *out, size_t size)
+{
+	const struct setting_list *list = list_of(row, base);
+	const char *quote = row->type == SETTING_STRINGS ? "\"" : "";
+	size_t used = (size_t)snprintf(out, size, "[");
+
+	for (unsigned i = 0; i < list->count && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s %s%s%s", i == 0 ? "" : ",",
+					 quote, list->items[i], quote);
+	if (used < size)
+		snprintf(out + used, size - used, " ]");
 }
 
 void setting_format(const struct setting *row, const void *base, char *out, size_t size)
@@ -244,6 +316,10 @@ void setting_format(const struct setting *row, const void *base, char *out, size
 	case SETTING_CHOICE:
 		word = choice_at(row->choices, load_integer(row, base), &len);
 		snprintf(out, size, "\"%.*s\"", (int)len, word);
+		break;
+	case SETTING_STRINGS:
+	case SETTING_NUMBERS:
+		format_list(row, base, out, size);
 		break;
 	}
 }

@@ -18,6 +18,15 @@ enum setting_type {
 	SETTING_SIZE,	 /* the same, written as an integer or "64K", "1G" */
 	SETTING_BOOL,	 /* bool */
 	SETTING_CHOICE,	 /* an enum: the index of the word in choices */
+	SETTING_STRINGS, /* struct setting_list: [ "a", "b" ], or "a" alone; range: each one's length */
+	SETTING_NUMBERS, /* struct setting_list of decimal numbers: [ 1, 2 ]; range: each one's value */
+};
+
+/* Several values; what they are made of is allocated. */
+struct setting_list {
+	char **items;
+	unsigned count;
+	bool is_set; /* also where it is empty */
 };
 
 struct setting {
@@ -50,12 +59,20 @@ struct setting_value {
 const struct setting *setting_find(const struct setting *table, const char *name);
 
 /*
- * Checks VALUE against ROW and puts it where it belongs in the structure at
+ * Checks VALUE against ROW, which is no list, and puts it where it belongs in the structure at
  * BASE; a string there is freed first. 0, -ENOMEM, or -EINVAL with ERROR saying
  * what is wrong ("must be 1 to 65535, not 0") and BASE as it was.
  */
 int setting_store(const struct setting *row, void *base, const struct setting_value *value,
 		  char *error, size_t error_size);
+
+/*
+ * Appends VALUE to the list that ROW (SETTING_STRINGS or SETTING_NUMBERS) has at BASE. 0, -ENOMEM, or
+ * -EINVAL with ERROR saying what is wrong.
+ */
+int setting_append(const struct setting *row, void *base, const struct setting_value *value,
+		   char *error, size_t error_size);
+void setting_list_free(struct setting_list *list);
 
 /* Writes what stands at BASE for ROW as it would be written in the file. */
 void setting_format(const struct setting *row, const void *base, char *out, size_t size);

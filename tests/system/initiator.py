@@ -3,6 +3,8 @@
 field by field, so that a test can also build wrong ones. Blocking sockets; one
 object is one connection, and those that join another are of its session."""
 
+import hashlib
+import os
 import socket
 import struct
 
@@ -27,6 +29,46 @@ def pad(data):
 
 def text(pairs):
     return b"".join(f"{k}={v}".encode() + b"\0" for k, v in pairs)
+
+
+def pairs_of(data):
+    return dict(pair.decode().split("=", 1) for pair in data.split(b"\0") if b"=" in pair)
+
+
+CHAP_HASHES = {5: "md5", 6: "sha1", 7: "sha256", 8: "sha3_256"}
+
+
+class Chap:
+    """What an initiator answers with. MUTUAL: the secret that the target is to prove."""
+
+    def __init__(self, name, secret, algorithms=(7,), mutual=None):
+        self.name, self.secret, self.algorithms, self.mutual = name, secret, algorithms, mutual
+        self.challenge = os.urandom(24)
+        self.identifier = os.urandom(1)[0]
+        self.algorithm = None       # that the target has chosen
+        self.target_name = None     # by which the target has proved itself
+
+    def respond(self, identifier, secret, challenge):
+        return hashlib.new(CHAP_HASHES[self.algorithm],
+                           bytes([identifier]) + secret.encode() + challenge).digest()
+
+    def answer(self, keys):
+        """The pairs that answer the target's CHAP_A, CHAP_I, CHAP_C."""
+        self.algorithm = int(keys["CHAP_A"])
+        challenge = bytes.fromhex(keys["CHAP_C"][2:])
+        digest = self.respond(int(keys["CHAP_I"]), self.secret, challenge)
+        pairs = [("CHAP_N", self.name), ("CHAP_R", "0x" + digest.hex())]
+        if self.mutual is not None:
+            pairs += [("CHAP_I", self.identifier), ("CHAP_C", "0x" + self.challenge.hex())]
+        return pairs
+
+    def check(self, keys):
+        if self.mutual is None:
+            return
+        digest = self.respond(self.identifier, self.mutual, self.challenge)
+        if bytes.fromhex(keys["CHAP_R"][2:]) != digest:
+            raise AssertionError("the target does not know its secret")
+        self.target_name = keys["CHAP_N"]
 
 
 class Closed(Exception):
@@ -62,14 +104,17 @@ class Initiator:
                     lambda self, value: setattr(self.numbers, "tsih", value))
 
     def __init__(self, port, target=None, name="iqn.2026-11.io.pinion:initiator",
-                 address="127.0.0.1", timeout=10, keys=(), isid=1, cid=0, joins=None):
-        self.socket = socket.create_connection((address, port), timeout)
+                 address="127.0.0.1", timeout=10, keys=(), isid=1, cid=0, joins=None, chap=None,
+                 source=None):
+        self.socket = socket.create_connection((address, port), timeout,
+                                               (source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port, self.target, self.name, self.isid, self.cid = port, target, name, isid, cid
         self.numbers = joins.numbers if joins else Numbers()
         self.exp_stat_sn = 0
         self.header_digest = self.data_digest = False
         self.keys = list(keys)
+        self.chap = chap
         self.answers = {}
 
     def close(self):
@@ -140,8 +185,11 @@ class Initiator:
             pairs += [("TargetName", self.target), ("SessionType", "Normal")]
         else:
             pairs += [("SessionType", "Discovery")]
-        self.send(self.login_bhs(0x81), text(pairs + [("AuthMethod", "None")]))
-        response = self.recv()
+        if self.chap:
+            response = self.login_chap(pairs)
+        else:
+            self.send(self.login_bhs(0x81), text(pairs + [("AuthMethod", "None")]))
+            response = self.recv()
         if response.bhs[36:38] != b"\0\0":
             return response
         self.send(self.login_bhs(0x87), text(self.keys))
@@ -155,6 +203,38 @@ class Initiator:
             self.header_digest = self.answers.get("HeaderDigest") == "CRC32C"
             self.data_digest = self.answers.get("DataDigest") == "CRC32C"
         return response
+
+    def login_chap(self, pairs):
+        """The security stage with CHAP."""
+        algorithms = ",".join(str(number) for number in self.chap.algorithms)
+        for flags, more in ((0x00, pairs + [("AuthMethod", "CHAP,None")]),
+                            (0x00, [("CHAP_A", algorithms)])):
+            self.send(self.login_bhs(flags), text(more))
+            response = self.recv()
+            if response.bhs[36:38] != b"\0\0":
+                return response
+        self.send(self.login_bhs(0x81), text(self.chap.answer(pairs_of(response.data))))
+        response = self.recv()
+        if response.bhs[36:38] == b"\0\0":
+            self.chap.check(pairs_of(response.data))
+        return response
+
+    def send_targets(self):
+        """The addresses by target of SendTargets=All."""
+        self.send(bytes([0x04, 0x80]) + bytes(14)
+                  + struct.pack(">IIII", self.itt, 0xFFFFFFFF, self.cmd_sn, self.exp_stat_sn)
+                  + bytes(16), text([("SendTargets", "All")]))
+        self.itt += 1
+        self.cmd_sn = self.cmd_sn + 1 & 0xFFFFFFFF
+        targets, name = {}, None
+        for pair in self.recv().data.split(b"\0"):
+            key, _, value = pair.decode().partition("=")
+            if key == "TargetName":
+                name = value
+                targets[name] = []
+            elif key == "TargetAddress":
+                targets[name].append(value)
+        return targets
 
     def command_bhs(self, cdb, flags=0x80, length=0, lun=0, immediate=False):
         bhs = (bytes([0x41 if immediate else 0x01, flags | 1, 0, 0, 0, 0, 0, 0])
