@@ -261,9 +261,19 @@ static bool find_op(struct scsi_cmd *cmd, const struct scsi_op *row)
 	return true;
 }
 
-static int report_attention(struct scsi_cmd *cmd, struct nexus_lu *state)
+/* What a reservation or the like says: LACKING are permits that the command has not got. */
+static bool is_refused(const struct scsi_cmd *cmd, uint8_t lacking)
+{
+	return lacking != 0 && !access_is_exempt(cmd);
+}
+
+/* SAM-5 section 5.3.3: a reservation conflict goes before all but resets. */
+static int report_attention(struct scsi_cmd *cmd, struct nexus_lu *state, uint8_t lacking)
 {
 	enum attention attention;
+
+	if (is_refused(cmd, lacking) && attention_peek(&state->attentions) > ATTENTION_NEXUS_LOSS)
+		return cmd_status(cmd, SCSI_STATUS_RESERVATION_CONFLICT);
 
 	if (lu_has_mode(cmd->lu, MODE_KEEP_ATTENTION))
 		attention = attention_peek(&state->attentions);
@@ -286,6 +296,7 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 {
 	const struct scsi_op *row = scsi_op_row(cmd->cdb[0]);
 	const struct scsi_op *op;
+	uint8_t lacking;
 
 	if (UNLIKELY(cmd->lu == NULL && !answers_without_lu(cmd, row))) {
 		if (cmd->flags & CMD_WELL_KNOWN)
@@ -300,9 +311,12 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 	if (UNLIKELY(!check_usage(cmd)))
 		return SCSI_DONE;
 	if (LIKELY(cmd->lu != NULL)) {
+		lacking = access_needs(&state->access, &cmd->lu->access, cmd->lu) & ~op->permits;
 		if (UNLIKELY(attention_is_pending(&state->attentions)) &&
 		    !(op->flags & OP_IGNORES_UA))
-			return report_attention(cmd, state);
+			return report_attention(cmd, state, lacking);
+		if (UNLIKELY(is_refused(cmd, lacking)))
+			return cmd_status(cmd, SCSI_STATUS_RESERVATION_CONFLICT);
 		if (UNLIKELY(lu_trouble(cmd->lu) != TROUBLE_NONE) && !job_lets_pass(cmd->lu, op))
 			return report_trouble(cmd);
 		if (op->flags & OP_MODIFIES) {

@@ -90,6 +90,9 @@ struct scsi_op {
 	uint8_t cdb_length; /* bytes; 0: no such command */
 	uint8_t length_at; /* CDB byte of the allocation, transfer or parameter list length */
 	uint8_t length_size; /* and its bytes */
+	uint8_t permits; /* PERMIT_ bits of access.h: in whose presence it is allowed; 0: nobody's */
+	/* Where it has not got them: allowed all the same if this CDB byte under this mask is this. */
+	uint8_t exempt_at, exempt_mask, exempt;
 	uint16_t action; /* SERVICE ACTION */
 	/*
 	 * CDB usage data as REPORT SUPPORTED OPERATION CODES returns it: the
@@ -167,6 +170,11 @@ int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint6
 
 int spc_test_unit_ready(struct scsi_cmd *cmd);
 int spc_request_sense(struct scsi_cmd *cmd, struct cursor *out);
+int spc_persistent_reserve_in(struct scsi_cmd *cmd);
+int spc_report_pr_capabilities(struct scsi_cmd *cmd, struct cursor *out);
+int spc_persistent_reserve_out(struct scsi_cmd *cmd);
+int spc_reserve(struct scsi_cmd *cmd);
+int spc_release(struct scsi_cmd *cmd);
 int spc_report_luns(struct scsi_cmd *cmd, struct cursor *out);
 int spc_inquiry(struct scsi_cmd *cmd, struct cursor *out);
 int spc_mode_sense(struct scsi_cmd *cmd, struct cursor *out);

@@ -239,6 +239,7 @@ static void free_lu(struct scsi_lu *lu)
 	job_destroy(lu);
 	attention_source_destroy(&lu->attentions);
 	taskset_destroy(lu);
+	reservations_free(&lu->reservations);
 	free(lu->counters_memory);
 	pthread_mutex_destroy(&lu->control);
 	free(lu);
@@ -259,6 +260,8 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 	range_home_init(lu);
 	pthread_mutex_init(&lu->control, NULL);
 	attention_source_init(&lu->attentions);
+	access_init(&lu->access);
+	reservations_init(&lu->reservations);
 	lu->store = config->store;
 	lu->keeper = config->keeper;
 	lu->read_only = config->read_only || config->store->traits.read_only;
@@ -280,6 +283,7 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 		return ret;
 	}
 	mode_init(lu);
+	reservation_restore(lu);
 	*out = lu;
 	return 0;
 }

@@ -17,8 +17,10 @@
 
 #include "base/counter.h"
 #include "base/list.h"
+#include "scsi/access.h"
 #include "scsi/attention.h"
 #include "scsi/mode.h"
+#include "scsi/reservation.h"
 #include "scsi/scsi.h"
 
 #define SCSI_REACTORS_MAX       1024 /* slots for statistics; topology.h's limit of CPUs */
@@ -121,6 +123,8 @@ struct scsi_lu {
 	/* rarely written */
 	_Atomic(struct task_lane *) task_lanes[SCSI_REACTORS_MAX]; /* by reactor, which alone makes it */
 	struct attention_source attentions;
+	struct access_source access;
+	struct reservations reservations; /* under control */
 	struct range_home home;
 	struct mode_state mode; /* under control */
 	/* --- job.h --- */
@@ -138,8 +142,15 @@ struct task_lane {
 	struct list legs; /* of sweeps, oldest first */
 };
 
+struct target_port {
+	uint16_t relative; /* its identifier */
+	char *name; /* SCSI port name */
+};
+
 struct scsi_target {
 	char *name;
+	struct target_port *port; /* in ascending order of identifiers */
+	unsigned port_count;
 	unsigned lun_end; /* highest LUN + 1 */
 	struct scsi_lu *lu[SCSI_LUNS_MAX];
 	/* Hashes of the nexuses that have been here: their return is an I_T nexus loss. */
@@ -151,6 +162,7 @@ struct nexus_lu {
 	struct scsi_lu *lu; /* NULL: none at this LUN */
 	bool read_only; /* to this initiator */
 	struct attention_state attentions;
+	struct access_view access;
 	struct list commands; /* its task set: commands in order of arrival */
 	struct scsi_nexus *nexus;
 	struct task_lane *lane; /* NULL: in none */
@@ -182,6 +194,9 @@ enum {
 int lun_decode(uint64_t field);
 /* The LUN field that addresses LUN NUMBER. */
 uint64_t lun_encode(unsigned number);
+
+/* Whether TARGET has a port with the relative identifier RELATIVE. */
+bool target_has_port(const struct scsi_target *target, uint16_t relative);
 
 /* What NEXUS has at a LUN number: NULL, or with an `lu` that may be NULL, when there is none. */
 static inline struct nexus_lu *nexus_lu(struct scsi_nexus *nexus, int number)

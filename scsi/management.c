@@ -34,6 +34,7 @@ static void reset_state(struct scsi_lu *lu, enum attention attention)
 {
 	mode_reset(lu);
 	attention_raise(&lu->attentions, attention);
+	reserve6_reset(lu);
 }
 
 /* The port sees to the commands of the nexus that asks. */

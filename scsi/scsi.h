@@ -167,6 +167,12 @@ int scsi_target_add(struct scsi_target *target, unsigned lun, struct scsi_lu *lu
  * has long jobs fail. Blocks the calling thread; no nexus is left, and the reactors run or never did.
  */
 void scsi_target_settle(struct scsi_target *target);
+/*
+ * Names a target port: its relative identifier (target_port_group of the nexuses there) and its
+ * SCSI name. Harmless when it is there already by that name, else -EEXIST; -ENOMEM. Before the
+ * target is in use.
+ */
+int scsi_target_add_port(struct scsi_target *target, uint16_t relative, const char *name);
 void scsi_target_destroy(struct scsi_target *target);
 
 /* For status reports, from any thread. */

@@ -207,6 +207,18 @@ int sense_insufficient_resources(struct scsi_cmd *cmd)
 	return fail(cmd, SENSE_KEY_ILLEGAL_REQUEST, 0x5503);
 }
 
+/* INVALID RELEASE OF PERSISTENT RESERVATION */
+int sense_invalid_release(struct scsi_cmd *cmd)
+{
+	return fail(cmd, SENSE_KEY_ILLEGAL_REQUEST, 0x2604);
+}
+
+/* INSUFFICIENT REGISTRATION RESOURCES */
+int sense_insufficient_registrations(struct scsi_cmd *cmd)
+{
+	return fail(cmd, SENSE_KEY_ILLEGAL_REQUEST, 0x5504);
+}
+
 /* MISCOMPARE DURING VERIFY OPERATION */
 int sense_miscompare(struct scsi_cmd *cmd, uint64_t offset)
 {

@@ -72,6 +72,9 @@ int sense_saving_not_supported(struct scsi_cmd *cmd);
 /* The data-out that was announced is no whole number of blocks. */
 int sense_invalid_information_unit(struct scsi_cmd *cmd);
 /* More memory than there will ever be. */
+/* RELEASE of another scope and type than the reservation's. */
+int sense_invalid_release(struct scsi_cmd *cmd);
+int sense_insufficient_registrations(struct scsi_cmd *cmd);
 int sense_insufficient_resources(struct scsi_cmd *cmd);
 /* OFFSET: of the first byte that differs, from the start of the data-out; UINT64_MAX: not told. */
 int sense_miscompare(struct scsi_cmd *cmd, uint64_t offset);

@@ -90,12 +90,47 @@ void scsi_target_settle(struct scsi_target *target)
 	}
 }
 
+int scsi_target_add_port(struct scsi_target *target, uint16_t relative, const char *name)
+{
+	struct target_port *ports;
+	unsigned at = 0;
+	char *copy;
+
+	while (at < target->port_count && target->port[at].relative < relative)
+		at++;
+	if (at < target->port_count && target->port[at].relative == relative)
+		return strcmp(target->port[at].name, name) == 0 ? 0 : -EEXIST;
+	ports = realloc(target->port, (target->port_count + 1) * sizeof(*ports));
+	if (ports == NULL)
+		return -ENOMEM;
+	target->port = ports;
+	copy = strdup(name);
+	if (copy == NULL)
+		return -ENOMEM;
+	memmove(ports + at + 1, ports + at, (target->port_count - at) * sizeof(*ports));
+	ports[at] = (struct target_port){ relative, copy };
+	target->port_count++;
+	return 0;
+}
+
+bool target_has_port(const struct scsi_target *target, uint16_t relative)
+{
+	for (unsigned i = 0; i < target->port_count; i++) {
+		if (target->port[i].relative == relative)
+			return true;
+	}
+	return false;
+}
+
 void scsi_target_destroy(struct scsi_target *target)
 {
 	for (unsigned i = 0; i < target->lun_end; i++) {
 		if (target->lu[i] != NULL)
 			scsi_lu_destroy(target->lu[i]);
 	}
+	for (unsigned i = 0; i < target->port_count; i++)
+		free(target->port[i].name);
+	free(target->port);
 	free(target->name);
 	free(target);
 }
@@ -254,9 +289,11 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 	first = was_here_before(target, config) ? ATTENTION_NEXUS_LOSS : ATTENTION_POWER_ON;
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		list_init(&nexus->lu[i].commands);
-		if (nexus->lu[i].lu != NULL)
+		if (nexus->lu[i].lu != NULL) {
 			attention_join(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions, nexus,
 				       first);
+			access_join(nexus->lu[i].lu, &nexus->lu[i].access, nexus);
+		}
 	}
 	*out = nexus;
 	return 0;
@@ -273,8 +310,10 @@ void scsi_nexus_destroy(struct scsi_nexus *nexus)
 	assert(list_is_empty(&nexus->stray));
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		assert(list_is_empty(&nexus->lu[i].commands));
-		if (nexus->lu[i].lu != NULL)
+		if (nexus->lu[i].lu != NULL) {
 			attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
+			access_leave(nexus->lu[i].lu, &nexus->lu[i].access);
+		}
 	}
 	taskset_leave(nexus);
 	free_nexus(nexus);

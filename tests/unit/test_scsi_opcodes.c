@@ -33,23 +33,80 @@ static void report(struct bed *bed, struct bed_cmd *cmd, uint8_t options, uint8_
 }
 
 static const uint16_t expected_commands[][3] = {
-	/* operation code, service action, CDB length */
-	{ 0x00, 0, 6 },     { 0x03, 0, 6 },
+	/* operation code, service action, CDB length; one in a line: many people add to it */
+	/* clang-format off */
+	{ 0x00, 0, 6 },
+	{ 0x03, 0, 6 },
 	{ 0x04, 0, 6 },
-	{ 0x08, 0, 6 },     { 0x0a, 0, 6 },
-	{ 0x12, 0, 6 },     { 0x15, 0, 6 },  { 0x1a, 0, 6 },  { 0x1b, 0, 6 },     { 0x25, 0, 10 },
-	{ 0x28, 0, 10 },    { 0x2a, 0, 10 }, { 0x2e, 0, 10 },    { 0x2f, 0, 10 },
-	{ 0x34, 0, 10 },    { 0x35, 0, 10 }, { 0x37, 0, 10 },    { 0x41, 0, 10 },
-	{ 0x48, 0x01, 10 }, { 0x48, 0x1f, 10 },
-	{ 0x4d, 0, 10 },    { 0x55, 0, 10 }, { 0x5a, 0, 10 }, { 0x7f, 9, 32 },    { 0x7f, 10, 32 },
-	{ 0x7f, 11, 32 },   { 0x7f, 12, 32 }, { 0x7f, 13, 32 }, { 0x88, 0, 16 }, { 0x89, 0, 16 },
-	{ 0x8a, 0, 16 },    { 0x8b, 0, 16 }, { 0x8e, 0, 16 },    { 0x8f, 0, 16 },
-	{ 0x90, 0, 16 },    { 0x91, 0, 16 }, { 0x93, 0, 16 },    { 0x9e, 0x10, 16 },
-	{ 0x9e, 0x12, 16 }, { 0xa0, 0, 12 }, { 0xa3, 0x0c, 12 }, { 0xa3, 0x0d, 12 },
-	{ 0xa8, 0, 12 },    { 0xaa, 0, 12 }, { 0xae, 0, 12 },    { 0xaf, 0, 12 },
+	{ 0x08, 0, 6 },
+	{ 0x0a, 0, 6 },
+	{ 0x12, 0, 6 },
+	{ 0x15, 0, 6 },
+	{ 0x16, 0, 6 },
+	{ 0x17, 0, 6 },
+	{ 0x1a, 0, 6 },
+	{ 0x1b, 0, 6 },
+	{ 0x25, 0, 10 },
+	{ 0x28, 0, 10 },
+	{ 0x2a, 0, 10 },
+	{ 0x2e, 0, 10 },
+	{ 0x2f, 0, 10 },
+	{ 0x34, 0, 10 },
+	{ 0x35, 0, 10 },
+	{ 0x37, 0, 10 },
+	{ 0x41, 0, 10 },
+	{ 0x48, 0x01, 10 },
+	{ 0x48, 0x1f, 10 },
+	{ 0x4d, 0, 10 },
+	{ 0x55, 0, 10 },
+	{ 0x56, 0, 10 },
+	{ 0x57, 0, 10 },
+	{ 0x5a, 0, 10 },
+	{ 0x5e, 0, 10 },
+	{ 0x5e, 1, 10 },
+	{ 0x5e, 2, 10 },
+	{ 0x5e, 3, 10 },
+	{ 0x5f, 0, 10 },
+	{ 0x5f, 1, 10 },
+	{ 0x5f, 2, 10 },
+	{ 0x5f, 3, 10 },
+	{ 0x5f, 4, 10 },
+	{ 0x5f, 5, 10 },
+	{ 0x5f, 6, 10 },
+	{ 0x5f, 7, 10 },
+	{ 0x7f, 9, 32 },
+	{ 0x7f, 10, 32 },
+	{ 0x7f, 11, 32 },
+	{ 0x7f, 12, 32 },
+	{ 0x7f, 13, 32 },
+	{ 0x88, 0, 16 },
+	{ 0x89, 0, 16 },
+	{ 0x8a, 0, 16 },
+	{ 0x8b, 0, 16 },
+	{ 0x8e, 0, 16 },
+	{ 0x8f, 0, 16 },
+	{ 0x90, 0, 16 },
+	{ 0x91, 0, 16 },
+	{ 0x93, 0, 16 },
+	{ 0x9e, 0x10, 16 },
+	{ 0x9e, 0x12, 16 },
+	{ 0xa0, 0, 12 },
+	{ 0xa3, 0x0c, 12 },
+	{ 0xa3, 0x0d, 12 },
+	{ 0xa8, 0, 12 },
+	{ 0xaa, 0, 12 },
+	{ 0xae, 0, 12 },
+	{ 0xaf, 0, 12 },
 	{ 0xb7, 0, 12 },
+	/* clang-format on */
 };
 enum { COMMANDS = ARRAY_SIZE(expected_commands) };
+
+static bool has_actions(uint8_t opcode)
+{
+	return opcode == 0x48 || opcode == 0x5e || opcode == 0x5f || opcode == 0x7f || opcode == 0x9e ||
+	       opcode == 0xa3;
+}
 
 static void test_spc_report_opcodes__all(void **state)
 {
@@ -64,7 +121,7 @@ static void test_spc_report_opcodes__all(void **state)
 
 		assert_int_equal(row[0], expected_commands[i][0]);
 		assert_int_equal(get_be16(row + 2), expected_commands[i][1]);
-		assert_int_equal(row[5], expected_commands[i][1] != 0 ? 1 : 0);
+		assert_int_equal(row[5], has_actions(row[0]));
 		assert_int_equal(get_be16(row + 6), expected_commands[i][2]);
 	}
 	bed_release(&cmd);
@@ -164,7 +221,7 @@ static void test_spc_report_opcodes__usage_data_is_the_truth(void **state)
 			if (usage[bit / 8] & 1 << bit % 8)
 				continue;
 			/* That would be another service action. */
-			if (opcode != 0x7f && action != 0 && bit / 8 == 1 && bit % 8 < 5)
+			if (opcode != 0x7f && has_actions(opcode) && bit / 8 == 1 && bit % 8 < 5)
 				continue;
 			if (opcode == 0x7f && (bit / 8 == 8 || bit / 8 == 9))
 				continue;
