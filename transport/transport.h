@@ -242,6 +242,11 @@ struct transport_ops {
 	 */
 	int (*enable)(struct transport_conn *conn, const struct transport_keys *keys);
 	/*
+	 * Notice_Key_Values after enable, where limits.max_recv_negotiated: the initiator takes
+	 * PDUs of SEND_DATA_MAX now, fewer bytes or more. Holds for all that has not been cut yet.
+	 */
+	void (*notice)(struct transport_conn *conn, uint32_t send_data_max);
+	/*
 	 * Connection_Terminate: what is queued is sent if GRACEFUL (bounded in
 	 * time), then closed; terminated follows, never from inside this call.
 	 */

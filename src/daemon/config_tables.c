@@ -85,6 +85,8 @@ static const struct setting iscsi_settings[] = {
 	  .help = "allow ImmediateData=Yes" },
 	{ "max-outstanding-r2t", SETTING_INTEGER, ISCSI(max_outstanding_r2t), 1, 65535,
 	  .help = "most that MaxOutstandingR2T is negotiated to" },
+	{ "data-sequence-in-order", SETTING_BOOL, ISCSI(data_sequence_in_order),
+	  .help = "demand DataSequenceInOrder=Yes" },
 	{ "default-time2wait", SETTING_INTEGER, ISCSI(default_time2wait), 0, 3600,
 	  .help = "DefaultTime2Wait, seconds" },
 	{ "default-time2retain", SETTING_INTEGER, ISCSI(default_time2retain), 0, 3600,

@@ -57,6 +57,7 @@ struct iscsi_node_config {
 	uint8_t chap_algorithms[ISCSI_CHAP_ALGORITHMS_MAX + 1];
 	bool fips;		/* of them only SHA3-256 and SHA-256 */
 	bool require_access;	/* a target without an access list is nobody's, not everybody's */
+	bool data_sequence_in_order;		/* whether Yes is demanded */
 	unsigned max_session_connections;	/* of one session; 0: default 4 */
 	unsigned max_sessions;			/* of the node, discovery apart; 0: any number */
 	unsigned max_target_sessions;		/* of each target; 0: any number */

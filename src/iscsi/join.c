@@ -18,7 +18,8 @@ static struct iscsi_session *find_session(const struct login *login)
 	LIST_FOR_EACH(node, &core->sessions_here) {
 		struct iscsi_session *session = container_of(node, struct iscsi_session, link);
 
-		if (session->tsih == login->tsih && session->target == login->target &&
+		if (session->tsih == login->tsih && session->account == login->auth.account &&
+		    session->target == login->target &&
 		    session->group == login->conn->portal->group &&
 		    memcmp(session->isid, login->isid, sizeof(session->isid)) == 0 &&
 		    strcmp(session->initiator_name, login->negotiation.initiator_name) == 0)

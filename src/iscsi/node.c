@@ -46,6 +46,7 @@ void iscsi_node_config_init(struct iscsi_node_config *config)
 		.default_time2wait = 2,
 		/* A session is not kept once its connection is gone (ErrorRecoveryLevel 0). */
 		.default_time2retain = 0,
+		.data_sequence_in_order = true,
 		.max_session_connections = DEFAULT_SESSION_CONNECTIONS,
 	};
 }
@@ -147,7 +148,8 @@ void node_policy(const struct iscsi_node *node, const struct transport_limits *l
 	ours[KEY_FIRST_BURST_LENGTH] = config->first_burst_length;
 	ours[KEY_MAX_OUTSTANDING_R2T] = config->max_outstanding_r2t;
 	ours[KEY_DATA_PDU_IN_ORDER] = 1;
-	ours[KEY_DATA_SEQUENCE_IN_ORDER] = 1;
+	/* The order of R2Ts, and data over RDMA, are ours to choose: No costs nothing. */
+	ours[KEY_DATA_SEQUENCE_IN_ORDER] = config->data_sequence_in_order;
 	ours[KEY_DEFAULT_TIME2WAIT] = config->default_time2wait;
 	ours[KEY_DEFAULT_TIME2RETAIN] = config->default_time2retain;
 	ours[KEY_ERROR_RECOVERY_LEVEL] = 0;

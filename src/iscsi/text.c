@@ -76,19 +76,14 @@ static int send_targets(struct iscsi_conn *conn, const char *value, struct disco
 	return target == NULL ? 0 : discovery_add(list, conn, target);
 }
 
-/*
- * The initiator has declared another MaxRecvDataSegmentLength. A larger one
- * need not be used; a mover takes no smaller one once it is enabled.
- */
-static int apply(const struct iscsi_conn *conn, struct negotiation *negotiation)
+/* The initiator may have declared another MaxRecvDataSegmentLength (section 13.12). */
+static void apply(struct iscsi_conn *conn, const struct negotiation *negotiation)
 {
 	if (!negotiate_is_settled(negotiation, KEY_MAX_RECV_DATA_SEGMENT_LENGTH) ||
-	    negotiation->value[KEY_MAX_RECV_DATA_SEGMENT_LENGTH] >=
-		    conn->keys.send_data_max)
-		return 0;
-	snprintf(negotiation->error, sizeof(negotiation->error),
-		 "MaxRecvDataSegmentLength cannot become smaller");
-	return -EPROTO;
+	    !conn->wire->limits.max_recv_negotiated)
+		return;
+	conn->keys.send_data_max = negotiation->value[KEY_MAX_RECV_DATA_SEGMENT_LENGTH];
+	conn->wire->ops->notice(conn->wire, conn->keys.send_data_max);
 }
 
 static int evaluate(struct iscsi_conn *conn, const uint8_t *data, uint32_t length,
@@ -112,7 +107,7 @@ static int evaluate(struct iscsi_conn *conn, const uint8_t *data, uint32_t lengt
 	if (err == 0 && negotiation->has_send_targets)
 		err = send_targets(conn, negotiation->send_targets, list);
 	if (err == 0)
-		err = apply(conn, negotiation);
+		apply(conn, negotiation);
 out:
 	free(buffer);
 	free(policy);

@@ -408,8 +408,40 @@ static void test_text__renegotiation(void **state)
 	check_text(TEXT("HeaderDigest=CRC32C"), "HeaderDigest=Reject");
 	check_text(TEXT("MaxBurstLength=512"), "MaxBurstLength=Reject");
 	check_text(TEXT("MaxRecvDataSegmentLength=1048576"), "");
-	send_text(true, false, ISCSI_TAG_NONE, TEXT("MaxRecvDataSegmentLength=512"));
+	check_text(TEXT("MaxRecvDataSegmentLength=512"), "");
+	send_text(true, false, ISCSI_TAG_NONE, TEXT("MaxRecvDataSegmentLength=511"));
 	expect_reject(ISCSI_REJECT_PROTOCOL_ERROR);
+}
+
+static void test_text__segments_become_shorter_and_longer(void **state)
+{
+	static const uint32_t lengths[] = { 512, 4096, 1024, 2048 };
+	uint32_t itt;
+	unsigned i;
+
+	(void)state;
+	start();
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		char text[64];
+		uint32_t length = (uint32_t)sprintf(text, "MaxRecvDataSegmentLength=%u",
+						    lengths[i]) + 1;
+
+		check_text(text, length, "");
+		itt = ini_read(&ini, 0, 16);
+		ini_expect(&ini, ISCSI_OPCODE_DATA_IN);
+		assert_int_equal(ini.data_len, lengths[i]);
+		while (!(bhs_flags(&ini.bhs) & ISCSI_DATA_IN_STATUS)) {
+			ini_expect(&ini, ISCSI_OPCODE_DATA_IN);
+			assert_true(ini.data_len <= lengths[i]);
+		}
+		assert_int_equal(bhs_itt(&ini.bhs), itt);
+		ini.exp_stat_sn++;
+		/* What a ping brings back is a data segment too. */
+		ini_ping(&ini, pattern, 3000, true);
+		ini_expect(&ini, ISCSI_OPCODE_NOP_IN);
+		assert_int_equal(ini.data_len, lengths[i] < 3000 ? lengths[i] : 3000);
+		ini.exp_stat_sn++;
+	}
 }
 
 static void test_text__endless(void **state)
@@ -849,6 +881,7 @@ int main(void)
 		CASE(test_text__not_final),
 		CASE(test_text__faults),
 		CASE(test_text__renegotiation),
+		CASE(test_text__segments_become_shorter_and_longer),
 		CASE(test_text__endless),
 		CASE(test_logout__session),
 		CASE(test_logout__connection),

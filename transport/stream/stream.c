@@ -206,6 +206,17 @@ static void stall_expired(struct timer *timer)
 			    (stream->stall_ns - idle_ns) / CLOCK_NS_PER_MS + 1);
 }
 
+static void notice(struct transport_conn *conn, uint32_t send_data_max)
+{
+	struct stream *stream = stream_of(conn);
+	const struct transport_keys *keys = &stream->keys;
+
+	stream->keys.send_data_max = send_data_max;
+	stream->tx.segment_max = (uint32_t)align_down(
+		min_t(uint32_t, min(keys->send_data_max, keys->max_burst), STREAM_SEGMENT_MAX), 4);
+	note(stream, "noticed", send_data_max, 0);
+}
+
 static int enable(struct transport_conn *conn, const struct transport_keys *keys)
 {
 	struct stream *stream = stream_of(conn);
@@ -219,8 +230,7 @@ static int enable(struct transport_conn *conn, const struct transport_keys *keys
 	rx->next_capacity = STREAM_BUFFER;
 	stream->keys = *keys;
 	stream->is_enabled = true;
-	stream->tx.segment_max = (uint32_t)align_down(
-		min_t(uint32_t, min(keys->send_data_max, keys->max_burst), STREAM_SEGMENT_MAX), 4);
+	notice(conn, keys->send_data_max);
 	stream->tx.burst_max = (uint32_t)align_down(keys->max_burst, 4);
 	stream->tx.flags = (keys->header_digest ? TX_HEADER_DIGEST : 0) |
 			   (keys->data_digest ? TX_DATA_DIGEST : 0);
@@ -235,6 +245,7 @@ static const struct transport_ops stream_ops = {
 	.task_begin = solicit_task_begin,
 	.task_end = solicit_task_end,
 	.enable = enable,
+	.notice = notice,
 	.terminate = terminate,
 	.move = move,
 };
