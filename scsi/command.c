@@ -319,6 +319,8 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 			return cmd_status(cmd, SCSI_STATUS_RESERVATION_CONFLICT);
 		if (UNLIKELY(lu_trouble(cmd->lu) != TROUBLE_NONE) && !job_lets_pass(cmd->lu, op))
 			return report_trouble(cmd);
+		if (UNLIKELY(lu_is_ejected(cmd->lu)) && (op->flags & OP_OF_MEDIUM))
+			return sense_medium_not_present(cmd);
 		if (op->flags & OP_MODIFIES) {
 			if (cmd->lu->read_only || state->read_only)
 				return sense_write_protected(cmd);

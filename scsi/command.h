@@ -72,6 +72,10 @@ enum scsi_status {
 #define OP_SANITIZES    0x2000u
 #define OP_FORMATS      0x4000u
 
+#define OP_NEEDS_MEDIUM 0x8000u
+/* What a command must have that is refused while the medium is away. */
+#define OP_OF_MEDIUM    (OP_NEEDS_MEDIUM | OP_COUNTS_READ | OP_COUNTS_WRITE | OP_MODIFIES)
+
 #define SCSI_USAGE_MAX 32
 
 /* One command, or one service action of an operation code. */

@@ -282,6 +282,7 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 		free_lu(lu);
 		return ret;
 	}
+	lu->prevent_epoch = 1;
 	mode_init(lu);
 	reservation_restore(lu);
 	*out = lu;

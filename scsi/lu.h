@@ -104,6 +104,7 @@ struct scsi_lu {
 	bool removable;
 	bool thin;
 	_Atomic uint32_t mode_bits; /* seldom written: mode.h */
+	_Atomic bool is_ejected; /* seldom written */
 	uint16_t rotation_rate;
 	uint8_t vendor[SCSI_VENDOR_LENGTH]; /* blank-padded */
 	uint8_t product[SCSI_PRODUCT_LENGTH];
@@ -132,6 +133,9 @@ struct scsi_lu {
 	_Atomic bool is_ending; /* what is in the background shall come to its end */
 	_Atomic unsigned background; /* what goes on without a command */
 	struct lu_job *job;
+	/* Nexuses that prevent the medium's removal, since the last reset; under control. */
+	unsigned preventing;
+	uint32_t prevent_epoch; /* of that reset, 1 or more */
 };
 
 /* One reactor's task sets of a logical unit; taskset.c. Only its thread touches it. */
@@ -163,6 +167,7 @@ struct nexus_lu {
 	bool read_only; /* to this initiator */
 	struct attention_state attentions;
 	struct access_view access;
+	uint32_t prevents; /* it prevents removal where this is the LU's prevent_epoch */
 	struct list commands; /* its task set: commands in order of arrival */
 	struct scsi_nexus *nexus;
 	struct task_lane *lane; /* NULL: in none */
@@ -239,6 +244,19 @@ bool lu_save(const struct scsi_lu *lu, const char *what, struct keeper_save *sav
 
 /* Adds the statistics of all reactors to those in INFO. Any thread. */
 void lu_sum_counters(const struct scsi_lu *lu, struct scsi_lu_info *info);
+
+/* --- sbc_start_stop.c --- */
+
+/* Whether the medium has been ejected and not loaded again. */
+static inline bool lu_is_ejected(const struct scsi_lu *lu)
+{
+	return atomic_load_explicit(&lu->is_ejected, memory_order_relaxed);
+}
+
+/* A reset of LU. Any thread. */
+void medium_reset(struct scsi_lu *lu);
+/* The nexus of STATE is going. */
+void medium_leave(struct nexus_lu *state);
 
 /* --- identity.c --- */
 

@@ -33,6 +33,7 @@ static void end(struct scsi_tmf_request *request, enum scsi_tmf_response respons
 static void reset_state(struct scsi_lu *lu, enum attention attention)
 {
 	mode_reset(lu);
+	medium_reset(lu);
 	attention_raise(&lu->attentions, attention);
 	reserve6_reset(lu);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a disk has beside reading and writing: capacity, cache, defects, start and
- * stop. SBC-4 sections 5.13, 5.15, 5.18 to 5.21, 5.31, 5.33; PREVENT ALLOW: SPC-3.
+ * What a disk has beside reading and writing: capacity, cache, defects. SBC-4
+ * sections 5.13, 5.15, 5.18 to 5.21, 5.33.
  */
 #include "base/bytes.h"
 #include "base/checked.h"
@@ -96,28 +96,4 @@ int sbc_read_defect_data_12(struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u16(out, 0); /* GENERATION CODE: it does not change */
 	cursor_put_u32(out, 0);
 	return SCSI_DONE;
-}
-
-/* ---- start and stop ---------------------------------------------------------------- */
-
-enum { START = 0x01, LOEJ = 0x02, NO_FLUSH = 0x04, POWER_CONDITION = 0xf0 };
-
-/* There is no motor and no medium that leaves: stopping means that everything is safe. */
-int sbc_start_stop_unit(struct scsi_cmd *cmd)
-{
-	uint8_t what = cmd->cdb[4];
-
-	if (what & POWER_CONDITION)
-		return cmd_status(cmd, SCSI_STATUS_GOOD);
-	if (what & LOEJ)
-		return sense_invalid_field(cmd, 4, 1);
-	if ((what & START) || (what & NO_FLUSH))
-		return cmd_status(cmd, SCSI_STATUS_GOOD);
-	return flush(cmd);
-}
-
-/* A medium that cannot be ejected is always prevented from it. */
-int sbc_prevent_allow(struct scsi_cmd *cmd)
-{
-	return cmd_status(cmd, SCSI_STATUS_GOOD);
 }

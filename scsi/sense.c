@@ -184,6 +184,18 @@ int sense_internal_failure(struct scsi_cmd *cmd)
 	return fail(cmd, SENSE_KEY_HARDWARE_ERROR, 0x4400);
 }
 
+/* MEDIUM NOT PRESENT - TRAY OPEN */
+int sense_medium_not_present(struct scsi_cmd *cmd)
+{
+	return fail(cmd, SENSE_KEY_NOT_READY, 0x3a02);
+}
+
+/* MEDIUM REMOVAL PREVENTED */
+int sense_removal_prevented(struct scsi_cmd *cmd)
+{
+	return fail(cmd, SENSE_KEY_ILLEGAL_REQUEST, 0x5302);
+}
+
 int sense_unit_attention(struct scsi_cmd *cmd, uint16_t code)
 {
 	return fail(cmd, SENSE_KEY_UNIT_ATTENTION, code);

@@ -67,6 +67,8 @@ int sense_lun_not_supported(struct scsi_cmd *cmd);
 int sense_write_protected(struct scsi_cmd *cmd);
 int sense_software_write_protected(struct scsi_cmd *cmd);
 int sense_internal_failure(struct scsi_cmd *cmd);
+int sense_medium_not_present(struct scsi_cmd *cmd);
+int sense_removal_prevented(struct scsi_cmd *cmd);
 int sense_unit_attention(struct scsi_cmd *cmd, uint16_t code);
 int sense_saving_not_supported(struct scsi_cmd *cmd);
 /* The data-out that was announced is no whole number of blocks. */

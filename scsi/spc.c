@@ -29,6 +29,10 @@ static void pending_sense(struct scsi_cmd *cmd, struct sense *sense)
 	attention = nexus_take_attention(cmd->nexus, state);
 	if (attention == ATTENTION_NONE) {
 		*sense = job_sense(cmd->lu);
+		if (sense->key == SENSE_KEY_NO_SENSE && lu_is_ejected(cmd->lu)) {
+			sense->key = SENSE_KEY_NOT_READY;
+			sense->code = 0x3a02; /* MEDIUM NOT PRESENT - TRAY OPEN */
+		}
 		return;
 	}
 	sense->key = SENSE_KEY_UNIT_ATTENTION;

@@ -310,10 +310,11 @@ void scsi_nexus_destroy(struct scsi_nexus *nexus)
 	assert(list_is_empty(&nexus->stray));
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		assert(list_is_empty(&nexus->lu[i].commands));
-		if (nexus->lu[i].lu != NULL) {
-			attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
-			access_leave(nexus->lu[i].lu, &nexus->lu[i].access);
-		}
+		if (nexus->lu[i].lu == NULL)
+			continue;
+		medium_leave(&nexus->lu[i]);
+		attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
+		access_leave(nexus->lu[i].lu, &nexus->lu[i].access);
 	}
 	taskset_leave(nexus);
 	free_nexus(nexus);

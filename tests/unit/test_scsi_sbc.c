@@ -101,51 +101,6 @@ static void test_sbc_synchronize_cache__status_after_the_flush(void **state)
 	bed_teardown(&bed);
 }
 
-static void test_sbc_start_stop_unit__fixed(void **state)
-{
-	struct bed bed;
-	struct bed_cmd cmd;
-
-	(void)state;
-	bed_setup(&bed, &(struct bed_config){ 0 });
-	bed_clear_attention(&bed);
-	BED_CDB(&bed, &cmd, 0x1b, 0, 0, 0, 0x01, 0);
-	assert_int_equal(bed_run(&cmd), 0x00);
-	assert_int_equal(bed.store.count[STORE_FLUSH], 0);
-	BED_CDB(&bed, &cmd, 0x1b, 0, 0, 0, 0x04, 0);
-	assert_int_equal(bed_run(&cmd), 0x00);
-	assert_int_equal(bed.store.count[STORE_FLUSH], 0);
-	/* Stop: everything is made safe, and the disk stays ready. */
-	BED_CDB(&bed, &cmd, 0x1b, 0, 0, 0, 0x00, 0);
-	assert_int_equal(bed_run(&cmd), 0x00);
-	assert_int_equal(bed.store.count[STORE_FLUSH], 1);
-	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
-	assert_int_equal(bed_run(&cmd), 0x00);
-	/* Eject. */
-	BED_CDB(&bed, &cmd, 0x1b, 0, 0, 0, 0x02, 0);
-	BED_RUN_FIELD(&cmd, 4, 1);
-	bed_teardown(&bed);
-}
-
-static void test_sbc_prevent_allow__removable_only(void **state)
-{
-	struct bed bed;
-	struct bed_cmd cmd;
-
-	(void)state;
-	bed_setup(&bed, &(struct bed_config){ 0 });
-	bed_clear_attention(&bed);
-	BED_CDB(&bed, &cmd, 0x1e, 0, 0, 0, 1, 0);
-	assert_int_equal(bed_run(&cmd), 0x02);
-	bed_expect_field(&cmd, 0x2000, 0, -1);
-	bed_teardown(&bed);
-	bed_setup(&bed, &(struct bed_config){ .lu = { .removable = true } });
-	bed_clear_attention(&bed);
-	BED_CDB(&bed, &cmd, 0x1e, 0, 0, 0, 1, 0);
-	assert_int_equal(bed_run(&cmd), 0x00);
-	bed_teardown(&bed);
-}
-
 static void test_sbc_pre_fetch__only_looks_at_the_range(void **state)
 {
 	struct bed bed;
@@ -198,8 +153,6 @@ int main(void)
 		cmocka_unit_test(test_sbc_read_capacity__4096),
 		cmocka_unit_test(test_sbc_synchronize_cache__flushes),
 		cmocka_unit_test(test_sbc_synchronize_cache__status_after_the_flush),
-		cmocka_unit_test(test_sbc_start_stop_unit__fixed),
-		cmocka_unit_test(test_sbc_prevent_allow__removable_only),
 		cmocka_unit_test(test_sbc_pre_fetch__only_looks_at_the_range),
 		cmocka_unit_test(test_sbc_read_defect_data__empty_lists),
 	};
