@@ -13,12 +13,12 @@
 #include "scsi/command.h"
 #include "scsi/job.h"
 #include "scsi/lu.h"
+#include "scsi/order.h"
 #include "scsi/range.h"
 #include "scsi/sense.h"
 #include "scsi/taskset.h"
 
 enum {
-	CONTROL_NACA = 0x04,
 	VARIABLE_LENGTH = 0x7f, /* the operation code of CDBs that are longer than 16 bytes */
 	STEPS_MAX = 8, /* that run one after the other: each moves 256 KiB at most */
 };
@@ -88,6 +88,8 @@ static void complete(struct scsi_cmd *cmd)
 	} else if (cmd->status != SCSI_STATUS_GOOD) {
 		cmd->data_in_length = 0;
 		remember_refusal(cmd);
+		if (cmd->status == SCSI_STATUS_CHECK_CONDITION && cmd->set != NULL)
+			order_check_condition(cmd);
 	} else {
 		count(cmd);
 	}
@@ -95,6 +97,8 @@ static void complete(struct scsi_cmd *cmd)
 	/* The medium's own memory is in use until it has been sent. */
 	if (cmd->data_in_length == 0)
 		range_leave(cmd);
+	if (UNLIKELY(order_concerns(cmd)))
+		order_left(cmd);
 	if (UNLIKELY(cmd->leg != NULL))
 		taskset_ended(cmd);
 	cmd->port->complete(cmd);
@@ -174,12 +178,6 @@ int cmd_report(struct scsi_cmd *cmd)
 
 /* ---- the gate ------------------------------------------------------------- */
 
-/* Where the CONTROL byte is. */
-static unsigned control_at(const struct scsi_op *op)
-{
-	return op->usage[0] == VARIABLE_LENGTH ? 1 : op->cdb_length - 1u;
-}
-
 /*
  * The field pointer of a CDB byte in which a bit is set that should not be: the
  * bits above it that we do not look at either belong to the same field, as far
@@ -191,8 +189,6 @@ static int refuse_bits(struct scsi_cmd *cmd, unsigned byte)
 	uint8_t wrong = cmd->cdb[byte] & unused;
 	unsigned bit = log2_floor(wrong);
 
-	if (byte == control_at(cmd->op) && (wrong & CONTROL_NACA))
-		return sense_invalid_field(cmd, (uint16_t)byte, 2);
 	while (bit < 7 && (unused & 1u << (bit + 1)))
 		bit++;
 	return sense_invalid_field(cmd, (uint16_t)byte, (uint8_t)bit);
@@ -331,7 +327,7 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 	return op->report != NULL ? cmd_report(cmd) : op->start(cmd);
 }
 
-static struct nexus_lu *begin(struct scsi_cmd *cmd)
+static void begin(struct scsi_cmd *cmd)
 {
 	int number = lun_decode(cmd->lun);
 	struct nexus_lu *state = nexus_lu(cmd->nexus, number);
@@ -340,6 +336,8 @@ static struct nexus_lu *begin(struct scsi_cmd *cmd)
 	cmd->aborted = false;
 	cmd->fate = FATE_SILENT;
 	cmd->leg = NULL;
+	cmd->set = state;
+	cmd->is_special = false;
 	cmd->sense_length = 0;
 	extents_init(&cmd->data);
 	extents_init(&cmd->scratch);
@@ -356,14 +354,21 @@ static struct nexus_lu *begin(struct scsi_cmd *cmd)
 	list_node_init(&cmd->range.link);
 	list_node_init(&cmd->link);
 	list_push_back(state != NULL ? &state->commands : &cmd->nexus->stray, &cmd->link);
-	return state;
+}
+
+void cmd_enter(struct scsi_cmd *cmd)
+{
+	cmd_drive(cmd, gate(cmd, cmd->set));
 }
 
 void scsi_command_received(struct scsi_cmd *cmd)
 {
-	struct nexus_lu *state = begin(cmd);
+	int step = SCSI_AGAIN;
 
-	cmd_drive(cmd, gate(cmd, state));
+	begin(cmd);
+	if (UNLIKELY(order_concerns(cmd)))
+		step = order_admit(cmd);
+	cmd_drive(cmd, LIKELY(step == SCSI_AGAIN) ? gate(cmd, cmd->set) : step);
 }
 
 /* ---- the rest of a command's life ------------------------------------------ */
@@ -382,6 +387,11 @@ void scsi_data_out_received(struct scsi_cmd *cmd, int err)
 void scsi_cmd_abort(struct scsi_cmd *cmd)
 {
 	switch ((enum scsi_phase)cmd->phase) {
+	case SCSI_PHASE_DORMANT:
+		cmd->aborted = true;
+		order_forget(cmd);
+		cmd_drive(cmd, SCSI_DONE);
+		break;
 	case SCSI_PHASE_MEMORY:
 		cmd->aborted = true;
 		arena_wait_cancel(cmd->nexus->arena, &cmd->waiter);

@@ -26,6 +26,7 @@ enum scsi_step {
 enum scsi_phase {
 	SCSI_PHASE_IDLE, /* the port's */
 	SCSI_PHASE_RUNNING, /* in a step, now */
+	SCSI_PHASE_DORMANT, /* others of its task set come first */
 	SCSI_PHASE_MEMORY, /* in line for memory */
 	SCSI_PHASE_DATA_OUT, /* between receive_data_out and scsi_data_out_received */
 	SCSI_PHASE_YIELD, /* it has been at it for long: others first */
@@ -52,6 +53,7 @@ enum scsi_status {
 	SCSI_STATUS_BUSY = 0x08,
 	SCSI_STATUS_RESERVATION_CONFLICT = 0x18,
 	SCSI_STATUS_TASK_SET_FULL = 0x28,
+	SCSI_STATUS_ACA_ACTIVE = 0x30,
 	SCSI_STATUS_TASK_ABORTED = 0x40,
 };
 
@@ -135,6 +137,8 @@ int cmd_keep(struct scsi_cmd *cmd, const char *what, const void *data, size_t le
 int cmd_report(struct scsi_cmd *cmd);
 /* Has the first PRODUCED bytes of cmd->data sent, cut to the allocation length. */
 int cmd_send_parameters(struct scsi_cmd *cmd, uint32_t produced);
+/* Takes CMD, which nothing in its task set keeps waiting, through the gate and on. */
+void cmd_enter(struct scsi_cmd *cmd);
 /* Ends CMD with a status that carries no sense. */
 int cmd_status(struct scsi_cmd *cmd, enum scsi_status status);
 

@@ -11,6 +11,7 @@ enum {
 	TYPE_NONE = 0x7f, /* qualifier 011b: there can be none here */
 	REMOVABLE = 0x80,
 	VERSION_SPC_4 = 0x06,
+	NORMACA = 0x20,
 	HISUP = 0x10,
 	RESPONSE_FORMAT = 0x02,
 	MULTIP = 0x10,
@@ -55,7 +56,7 @@ static void standard_data(const struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u8(out, device_type(cmd));
 	cursor_put_u8(out, lu != NULL && lu->removable ? REMOVABLE : 0);
 	cursor_put_u8(out, VERSION_SPC_4);
-	cursor_put_u8(out, HISUP | RESPONSE_FORMAT);
+	cursor_put_u8(out, NORMACA | HISUP | RESPONSE_FORMAT);
 	cursor_put_u8(out, STANDARD_LENGTH - 5);
 	cursor_put_u8(out, 0); /* no ALUA, third party copy or protection yet */
 	cursor_put_u8(out, MULTIP);

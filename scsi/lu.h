@@ -161,6 +161,15 @@ struct scsi_target {
 	_Atomic uint64_t known[SCSI_NEXUSES_REMEMBERED];
 };
 
+/* The order of a task set; order.h. */
+struct task_order {
+	uint32_t special; /* the number of all that follows; 0: plain SIMPLE commands only */
+	uint32_t head, ordered, aca_commands; /* in the task set, by attribute */
+	uint32_t dormant; /* commands */
+	bool aca; /* in effect */
+	struct deferred wake;
+};
+
 /* What a nexus knows of a logical unit. */
 struct nexus_lu {
 	struct scsi_lu *lu; /* NULL: none at this LUN */
@@ -170,6 +179,7 @@ struct nexus_lu {
 	uint32_t prevents; /* it prevents removal where this is the LU's prevent_epoch */
 	struct list commands; /* its task set: commands in order of arrival */
 	struct scsi_nexus *nexus;
+	struct task_order order;
 	struct task_lane *lane; /* NULL: in none */
 	struct list_node link; /* of lane->sets */
 };

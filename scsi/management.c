@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/container.h"
 #include "scsi/lu.h"
+#include "scsi/order.h"
 #include "scsi/sense.h"
 #include "scsi/taskset.h"
 
@@ -58,6 +59,14 @@ static void swept(struct taskset_sweep *sweep)
 	part_done(container_of(sweep, struct lu_reset, sweep)->request);
 }
 
+static void clear_own_aca(struct scsi_nexus *nexus, const struct scsi_lu *lu)
+{
+	for (unsigned i = 0; i < nexus->lun_count; i++) {
+		if (nexus->lu[i].lu != NULL && (lu == NULL || nexus->lu[i].lu == lu))
+			order_clear_aca(&nexus->lu[i]);
+	}
+}
+
 static bool reset_lu(struct scsi_tmf_request *request, struct lu_reset *reset, struct scsi_lu *lu,
 		     enum attention attention)
 {
@@ -71,6 +80,7 @@ static bool reset_lu(struct scsi_tmf_request *request, struct lu_reset *reset, s
 		return false;
 	request->remaining++;
 	reset_state(lu, attention);
+	clear_own_aca(request->nexus, lu);
 	return true;
 }
 
@@ -114,12 +124,55 @@ static void reset_nexus(struct scsi_tmf_request *request)
 {
 	struct scsi_nexus *nexus = request->nexus;
 
+	clear_own_aca(nexus, NULL);
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
-		if (nexus->lu[i].lu != NULL)
-			attention_raise_one(&nexus->lu[i].lu->attentions, ATTENTION_NEXUS_LOSS,
-					    nexus);
+		struct scsi_lu *lu = nexus->lu[i].lu;
+
+		if (lu == NULL)
+			continue;
+		reserve6_nexus_lost(lu, nexus);
+		attention_raise_one(&lu->attentions, ATTENTION_NEXUS_LOSS, nexus);
 	}
 	request->done(request);
+}
+
+/* ---- ACA ----------------------------------------------------------------------------- */
+
+static bool is_asker(const struct taskset_sweep *sweep, const struct scsi_nexus *nexus)
+{
+	return nexus == sweep->asker;
+}
+
+/* Whoever has none has nothing to clear, and that is well (SAM-5 section 7.4). */
+static void clear_aca(struct scsi_tmf_request *request)
+{
+	struct nexus_lu *state = nexus_lu(request->nexus, lun_decode(request->lun));
+
+	if (state == NULL || state->lu == NULL) {
+		end(request, SCSI_TMF_INCORRECT_LUN);
+		return;
+	}
+	request->resets = calloc(1, sizeof(*request->resets));
+	if (request->resets == NULL) {
+		end(request, SCSI_TMF_FUNCTION_REJECTED);
+		return;
+	}
+	request->remaining = 1;
+	request->resets->request = request;
+	request->resets->sweep = (struct taskset_sweep){
+		.lu = state->lu,
+		.reactor = request->nexus->reactor,
+		.choose = is_asker,
+		.asker = request->nexus,
+		.only_aca = true,
+		.done = swept,
+	};
+	if (taskset_sweep(&request->resets->sweep) == 0) {
+		order_clear_aca(state);
+		return;
+	}
+	free(request->resets);
+	end(request, SCSI_TMF_FUNCTION_REJECTED);
 }
 
 /* ---- queries ------------------------------------------------------------------------- */
@@ -168,6 +221,9 @@ void scsi_task_management(struct scsi_tmf_request *request)
 		break;
 	case SCSI_TMF_I_T_NEXUS_RESET:
 		reset_nexus(request);
+		break;
+	case SCSI_TMF_CLEAR_ACA:
+		clear_aca(request);
 		break;
 	case SCSI_TMF_QUERY_ASYNCHRONOUS_EVENT:
 		query_event(request);

@@ -114,6 +114,7 @@ static const struct {
 } task_functions[] = {
 	{ 0, 0x80, false }, /* ABORT TASK */
 	{ 0, 0x40, false }, /* ABORT TASK SET */
+	{ 0, 0x20, false }, /* CLEAR ACA */
 	{ 0, 0x10, false }, /* CLEAR TASK SET */
 	{ 0, 0x08, false }, /* LOGICAL UNIT RESET */
 	{ 0, 0x02, false }, /* TARGET RESET, obsolete */

@@ -31,8 +31,8 @@
  */
 #define LONG(action) 0, 0, 0, 0, GROUP, 0x18, 0, action
 #define LONG_BLOCKS  ALL_8, ALL_8, ALL_4
-/* NACA and the obsolete bits. */
-#define CONTROL 0x00
+/* NACA; the obsolete bits are zero. */
+#define CONTROL 0x04
 
 /*
  * What is allowed in whose presence: SPC-5 table 57 and SBC-4 table 15 for persistent

@@ -82,7 +82,10 @@ static bool map_medium(struct scsi_cmd *cmd, enum store_op op, uint32_t bytes)
 	const struct scsi_lu *lu = cmd->lu;
 	uint64_t blocks = bytes >> lu->block_shift;
 
-	if (cmd->private_data || range_is_fenced(cmd, cmd->lba, blocks) ||
+	/* What has come before its turn is already in memory of its own. */
+	if (cmd->private_data)
+		return false;
+	if (range_is_fenced(cmd, cmd->lba, blocks) ||
 	    store_map(lu->store, op, cmd->lba << lu->block_shift, bytes, &cmd->data) != 0) {
 		extents_init(&cmd->data);
 		return false;

@@ -33,6 +33,7 @@ struct scsi_target;	/* a SCSI target device: logical units by LUN */
 struct scsi_nexus;	/* I_T nexus: one initiator port at one target port */
 struct scsi_cmd;
 struct sweep_leg;
+struct nexus_lu;
 
 enum scsi_task_attribute {	/* as in the iSCSI ATTR field */
 	SCSI_UNTAGGED = 0,
@@ -118,7 +119,9 @@ struct scsi_cmd {
 	bool needs_flush;		/* MODE SELECT: before it is done */
 	int kept;			/* 0 or the negative errno of the last cmd_keep */
 	uint8_t fate;			/* how it ends when it is aborted; taskset.h */
+	bool is_special;		/* order.h: by its attribute */
 	struct sweep_leg *leg;		/* that waits for its end */
+	struct nexus_lu *set;		/* its task set; NULL: in none, it addresses no LUN of ours */
 	uint64_t lba;
 	uint64_t blocks;
 	uint32_t steps;			/* for those that count them */
@@ -270,6 +273,7 @@ enum scsi_tmf {
 	SCSI_TMF_LOGICAL_UNIT_RESET,
 	SCSI_TMF_TARGET_RESET,		/* of every logical unit of the target */
 	SCSI_TMF_I_T_NEXUS_RESET,
+	SCSI_TMF_CLEAR_ACA,
 	SCSI_TMF_QUERY_ASYNCHRONOUS_EVENT,
 };
 

@@ -136,6 +136,12 @@ int sense_invalid_opcode(struct scsi_cmd *cmd)
 	return fail_field(cmd, 0x2000, true, 0, SENSE_NO_BIT);
 }
 
+/* INVALID MESSAGE ERROR: an attribute that cannot be now */
+int sense_invalid_message(struct scsi_cmd *cmd)
+{
+	return fail(cmd, SENSE_KEY_ILLEGAL_REQUEST, 0x4900);
+}
+
 /* INVALID FIELD IN CDB */
 int sense_invalid_field(struct scsi_cmd *cmd, uint16_t byte, uint8_t bit)
 {

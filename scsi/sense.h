@@ -59,6 +59,7 @@ uint8_t sense_encode(const struct sense *sense, bool descriptor, uint8_t out[SCS
 int sense_fail(struct scsi_cmd *cmd, const struct sense *sense);
 
 int sense_invalid_opcode(struct scsi_cmd *cmd);
+int sense_invalid_message(struct scsi_cmd *cmd);
 int sense_invalid_field(struct scsi_cmd *cmd, uint16_t byte, uint8_t bit);
 int sense_invalid_parameter(struct scsi_cmd *cmd, uint16_t byte, uint8_t bit);
 int sense_parameter_list_length(struct scsi_cmd *cmd);

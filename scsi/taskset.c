@@ -9,6 +9,7 @@
 #include "base/container.h"
 #include "scsi/command.h"
 #include "scsi/lu.h"
+#include "scsi/order.h"
 
 /* One reactor's part of a sweep. */
 struct sweep_leg {
@@ -53,6 +54,8 @@ int taskset_join(struct scsi_nexus *nexus)
 		struct task_lane *lane;
 
 		list_node_init(&set->link);
+		set->nexus = nexus;
+		order_init(set);
 		if (lu == NULL)
 			continue;
 		lane = make_lane(lu, nexus->reactor);
@@ -60,7 +63,6 @@ int taskset_join(struct scsi_nexus *nexus)
 			taskset_leave(nexus);
 			return -ENOMEM;
 		}
-		set->nexus = nexus;
 		set->lane = lane;
 		list_push_back(&lane->sets, &set->link);
 	}
@@ -73,6 +75,8 @@ void taskset_leave(struct scsi_nexus *nexus)
 		if (nexus->lu[i].lane != NULL)
 			list_remove(&nexus->lu[i].link);
 		nexus->lu[i].lane = NULL;
+		if (nexus->lu[i].nexus != NULL)
+			order_fini(&nexus->lu[i]);
 	}
 }
 
@@ -132,6 +136,29 @@ static void choose_fate(struct scsi_cmd *cmd, const struct taskset_sweep *sweep,
 		*silenced = true;
 }
 
+/* May complete CMD before it returns. */
+static void terminate(struct scsi_cmd *cmd)
+{
+	bool waits_for_data = cmd->phase == SCSI_PHASE_DATA_OUT && !cmd->aborted;
+
+	scsi_cmd_abort(cmd);
+	if (waits_for_data)
+		cmd->port->terminate_data_transfer(cmd);
+}
+
+void taskset_abort(struct nexus_lu *set)
+{
+	struct list victims;
+	struct list_node *node;
+
+	list_init(&victims);
+	list_splice_back(&victims, &set->commands);
+	while ((node = list_pop_front(&victims)) != NULL) {
+		list_push_back(&set->commands, node);
+		terminate(container_of(node, struct scsi_cmd, link));
+	}
+}
+
 static void abort_one(struct sweep_leg *leg, struct scsi_cmd *cmd, bool *silenced)
 {
 	choose_fate(cmd, leg->sweep, silenced);
@@ -141,13 +168,7 @@ static void abort_one(struct sweep_leg *leg, struct scsi_cmd *cmd, bool *silence
 		cmd->leg = leg;
 		leg->waiting++;
 	}
-	/* May complete it before it returns. */
-	if (cmd->phase == SCSI_PHASE_DATA_OUT && !cmd->aborted) {
-		scsi_cmd_abort(cmd);
-		cmd->port->terminate_data_transfer(cmd);
-	} else {
-		scsi_cmd_abort(cmd);
-	}
+	terminate(cmd);
 }
 
 static void abort_set(struct sweep_leg *leg, struct nexus_lu *set)
@@ -156,6 +177,8 @@ static void abort_set(struct sweep_leg *leg, struct nexus_lu *set)
 	struct list_node *node;
 	bool silenced = false;
 
+	if (!leg->sweep->only_aca)
+		order_clear_aca(set);
 	/* One that ends may end others with it: each is taken out of the line in turn. */
 	list_init(&victims);
 	list_splice_back(&victims, &set->commands);
@@ -163,7 +186,8 @@ static void abort_set(struct sweep_leg *leg, struct nexus_lu *set)
 		struct scsi_cmd *cmd = container_of(node, struct scsi_cmd, link);
 
 		list_push_back(&set->commands, node);
-		if (cmd != leg->sweep->except)
+		if (cmd != leg->sweep->except &&
+		    (!leg->sweep->only_aca || cmd->attribute == SCSI_ACA))
 			abort_one(leg, cmd, &silenced);
 	}
 	if (silenced && set->nexus->tasks_terminated != NULL)

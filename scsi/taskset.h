@@ -35,6 +35,7 @@ struct taskset_sweep {
 	 * with TASK ABORTED status where the TAS bit is set. Compared, never followed.
 	 */
 	const struct scsi_nexus *asker;
+	bool only_aca; /* only commands with the ACA attribute */
 	const struct scsi_cmd *except; /* this one goes on: it asks. Or NULL */
 	/* Where TAS is not set, whoever loses commands hears COMMANDS CLEARED BY ANOTHER INITIATOR. */
 	bool tell;
@@ -75,6 +76,8 @@ enum scsi_fate {
 /* The task sets of a new nexus, on its reactor, are found by sweeps from now on. 0 or -ENOMEM. */
 int taskset_join(struct scsi_nexus *nexus);
 void taskset_leave(struct scsi_nexus *nexus);
+/* Aborts all commands of SET on its own nexus's behalf, with no answer; on its reactor. */
+void taskset_abort(struct nexus_lu *set);
 /* An aborted CMD has completed: whoever waits for it hears of it. */
 void taskset_ended(struct scsi_cmd *cmd);
 /* The reactors have stopped. */

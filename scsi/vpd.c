@@ -82,7 +82,7 @@ static void page_serial(struct scsi_cmd *cmd, struct cursor *out)
 static void page_extended(struct scsi_cmd *cmd, struct cursor *out)
 {
 	cursor_put_u8(out, 0); /* no microcode, no protection information */
-	cursor_put_u8(out, 0x01); /* SIMPSUP */
+	cursor_put_u8(out, 0x07); /* HEADSUP, ORDSUP, SIMPSUP */
 	/* V_SUP: there is a volatile cache. */
 	cursor_put_u8(out, cmd->lu->store->traits.volatile_cache ? 0x01 : 0x00);
 	cursor_put_zeros(out, 64 - cursor_offset(out));

@@ -264,6 +264,9 @@ static void dispatch(struct tmf *tmf)
 	case ISCSI_TMF_CLEAR_TASK_SET:
 		abort_task_set(tmf);
 		break;
+	case ISCSI_TMF_CLEAR_ACA:
+		ask(tmf, SCSI_TMF_CLEAR_ACA);
+		break;
 	case ISCSI_TMF_LOGICAL_UNIT_RESET:
 		reset(tmf, SCSI_TMF_LOGICAL_UNIT_RESET);
 		break;

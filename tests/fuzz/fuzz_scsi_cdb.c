@@ -292,6 +292,7 @@ static void start(struct bed *bed, const uint8_t *record)
 	cmd->cmd.nexus = bed->nexus;
 	cmd->cmd.port = &port;
 	cmd->cmd.lun = lun_of(record[1]);
+	cmd->cmd.attribute = record[1] >> 5 <= SCSI_ACA ? record[1] >> 5 : SCSI_SIMPLE;
 	memcpy(cmd->cmd.cdb, record + 8, 16);
 	cmd->cmd.cdb[19] = record[6];
 	cmd->cmd.cdb[31] = record[7];

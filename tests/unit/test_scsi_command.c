@@ -70,15 +70,18 @@ static void test_gate__reserved_bits(void **state)
 	BED_RUN_FIELD(&cmd, 1, 7);
 }
 
-static void test_gate__naca(void **state)
+/* NACA is fine, all else in CONTROL is not. */
+static void test_gate__control(void **state)
 {
 	struct bed_cmd cmd;
 
+	BED_CDB(*state, &cmd, 0x00, 0, 0, 0, 0, 0x01);
+	BED_RUN_FIELD(&cmd, 5, 1);
 	BED_CDB(*state, &cmd, 0x00, 0, 0, 0, 0, 0x04);
-	BED_RUN_FIELD(&cmd, 5, 2);
-	BED_CDB(*state, &cmd, 0x88, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0x04);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	BED_CDB(*state, &cmd, 0x88, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0x80);
 	bed_wants(&cmd, 512);
-	BED_RUN_FIELD(&cmd, 15, 2);
+	BED_RUN_FIELD(&cmd, 15, 7);
 }
 
 static void test_gate__bytes_behind_the_cdb_do_not_matter(void **state)
@@ -596,6 +599,8 @@ static void test_scsi_command_received__any_cdb(void **state)
 		cmd.cmd.unsolicited = min(4096u, cmd.cmd.data_out_available);
 		bed_run(&cmd);
 		assert_true(cmd.cmd.status == 0x00 || cmd.cmd.sense_length != 0);
+		/* NACA was among them. */
+		bed_manage(bed->nexus, SCSI_TMF_CLEAR_ACA, 0);
 	}
 }
 
@@ -606,7 +611,7 @@ int main(void)
 		TEST(test_gate__unknown_opcode),
 		TEST(test_gate__unknown_service_action),
 		TEST(test_gate__reserved_bits),
-		TEST(test_gate__naca),
+		TEST(test_gate__control),
 		TEST(test_gate__bytes_behind_the_cdb_do_not_matter),
 		TEST(test_gate__cdb_too_short),
 		TEST(test_gate__unknown_lun),

@@ -35,7 +35,7 @@ static void expect_page(struct bed *bed, uint8_t page, const uint8_t *bytes, siz
 
 static void test_spc_inquiry__standard(void **state)
 {
-	static const uint8_t head[8] = { 0x00, 0x00, 0x06, 0x12, 91, 0x00, 0x10, 0x02 };
+	static const uint8_t head[8] = { 0x00, 0x00, 0x06, 0x32, 91, 0x00, 0x10, 0x02 };
 	static const uint8_t versions[12] = { 0x00, 0xa0, 0x09, 0x60, 0x04, 0x60,
 					      0x04, 0xc0, 0x05, 0xc0, 0x06, 0x00 };
 	static const uint8_t zeros[26];
@@ -210,7 +210,7 @@ static void test_vpd_page__identification(void **state)
 
 static void test_vpd_page__extended(void **state)
 {
-	uint8_t expected[64] = { 0, 0x86, 0, 60, 0, 0x01, 0x01 };
+	uint8_t expected[64] = { 0, 0x86, 0, 60, 0, 0x07, 0x01 };
 	struct bed bed;
 
 	(void)state;

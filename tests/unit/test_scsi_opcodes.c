@@ -146,9 +146,9 @@ static void test_spc_report_opcodes__all_with_timeouts(void **state)
 static void test_spc_report_opcodes__one(void **state)
 {
 	static const uint8_t write_10[] = { 0,    3,    0,    10,   0x2a, 0x18, 0xff,
-					    0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0 };
+					    0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 4 };
 	static const uint8_t capacity_16[] = { 0, 3, 0, 16, 0x9e, 0x10, 0,    0,    0, 0,
-					       0, 0, 0, 0,  0xff, 0xff, 0xff, 0xff, 0, 0 };
+					       0, 0, 0, 0,  0xff, 0xff, 0xff, 0xff, 0, 4 };
 	static const uint8_t unsupported[] = { 0, 1, 0, 0 };
 	struct bed *bed = *state;
 	struct bed_cmd cmd;
@@ -174,7 +174,7 @@ static void test_spc_report_opcodes__one(void **state)
 
 static void test_spc_report_opcodes__one_with_timeouts(void **state)
 {
-	static const uint8_t expected[] = { 0,  0x83, 0, 6, 0x00, 0, 0, 0, 0, 0, 0,
+	static const uint8_t expected[] = { 0,  0x83, 0, 6, 0x00, 0, 0, 0, 0, 4, 0,
 					    10, 0,    0, 0, 0,    0, 0, 0, 0, 0, 30 };
 	struct bed_cmd cmd;
 
@@ -237,8 +237,8 @@ static void test_spc_report_opcodes__usage_data_is_the_truth(void **state)
 
 static void test_spc_report_tmfs__bytes(void **state)
 {
-	static const uint8_t brief[4] = { 0xda };
-	static const uint8_t extended[16] = { 0xda, 0, 0, 0x0c };
+	static const uint8_t brief[4] = { 0xfa };
+	static const uint8_t extended[16] = { 0xfa, 0, 0, 0x0c };
 	struct bed_cmd cmd;
 
 	BED_CDB(*state, &cmd, 0xa3, 0x0d, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0);
