@@ -274,12 +274,12 @@ static int check_scalars(struct check *check)
 			    "\"cores\" in performance must be \"all\" or a list as \"0-3,6\", not "
 			    "\"%s\"",
 			    config->performance.cores);
-	if (config->iscsi.max_burst_length != 0 &&
-	    config->iscsi.first_burst_length > config->iscsi.max_burst_length)
+	if (config->iscsi.values.max_burst_length != 0 &&
+	    config->iscsi.values.first_burst_length > config->iscsi.values.max_burst_length)
 		return fail(check, config->iscsi_place.line,
 			    "\"first-burst-length\" in iscsi must not be above max-burst-length "
 			    "(%u)",
-			    config->iscsi.max_burst_length);
+			    config->iscsi.values.max_burst_length);
 	return 0;
 }
 

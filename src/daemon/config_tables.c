@@ -55,6 +55,44 @@ static const struct setting state_settings[] = {
 #define WIRE_MAX 16777215
 
 #define ISCSI(field) SETTING_FIELD(iscsi_node_config, field)
+#define NODE_VALUE(field)     SETTING_FIELD(iscsi_node_config, values.field)
+#define OVERRIDE_VALUE(field) SETTING_FIELD(iscsi_values, field)
+
+/* What a session is to be like: for all of them here, for some in a portal or a target. */
+/* clang-format off */
+#define VALUE_ROWS(VALUE) \
+	{ "queue-depth", SETTING_INTEGER, VALUE(queue_depth), 1, 1024, \
+	  .help = "commands that a session may have outstanding" }, \
+	{ "header-digest", SETTING_CHOICE, VALUE(header_digest), .choices = DIGEST_CHOICES, \
+	  .help = "CRC32C of headers; \"auto\": as the initiator prefers" }, \
+	{ "data-digest", SETTING_CHOICE, VALUE(data_digest), .choices = DIGEST_CHOICES, \
+	  .help = "CRC32C of data; \"auto\": as the initiator prefers" }, \
+	{ "max-recv-data-segment-length", SETTING_SIZE, VALUE(max_recv_data_segment_length), 512, \
+	  WIRE_MAX, .help = "MaxRecvDataSegmentLength that is declared" }, \
+	{ "max-burst-length", SETTING_SIZE, VALUE(max_burst_length), 512, WIRE_MAX, \
+	  .help = "most that MaxBurstLength is negotiated to" }, \
+	{ "first-burst-length", SETTING_SIZE, VALUE(first_burst_length), 512, WIRE_MAX, \
+	  .help = "most that FirstBurstLength is negotiated to; not above max-burst-length" }, \
+	{ "initial-r2t", SETTING_BOOL, VALUE(initial_r2t), \
+	  .help = "demand InitialR2T=Yes: no unsolicited data but immediate data" }, \
+	{ "immediate-data", SETTING_BOOL, VALUE(immediate_data), \
+	  .help = "allow ImmediateData=Yes" }, \
+	{ "max-outstanding-r2t", SETTING_INTEGER, VALUE(max_outstanding_r2t), 1, 65535, \
+	  .help = "most that MaxOutstandingR2T is negotiated to" }, \
+	{ "data-sequence-in-order", SETTING_BOOL, VALUE(data_sequence_in_order), \
+	  .help = "demand DataSequenceInOrder=Yes" }, \
+	{ "default-time2wait", SETTING_INTEGER, VALUE(default_time2wait), 0, 3600, \
+	  .help = "DefaultTime2Wait, seconds" }, \
+	{ "default-time2retain", SETTING_INTEGER, VALUE(default_time2retain), 0, 3600, \
+	  .help = "DefaultTime2Retain, seconds" }, \
+	{ "max-session-connections", SETTING_INTEGER, VALUE(max_session_connections), 1, 65535, \
+	  .help = "most connections of one session: what MaxConnections is negotiated to" },
+/* clang-format on */
+
+const struct setting config_override_settings[] = {
+	VALUE_ROWS(OVERRIDE_VALUE)
+	{ .name = NULL },
+};
 
 static const struct setting iscsi_settings[] = {
 	{ "max-connections", SETTING_INTEGER, ISCSI(max_connections), 1, 65536,
@@ -67,36 +105,11 @@ static const struct setting iscsi_settings[] = {
 	  .help = "seconds after which a silent initiator is pinged; 0: never" },
 	{ "nop-timeout", SETTING_INTEGER, ISCSI(nop_timeout_s), 1, 3600,
 	  .help = "seconds that it has to answer" },
-	{ "queue-depth", SETTING_INTEGER, ISCSI(queue_depth), 1, 1024,
-	  .help = "commands that a session may have outstanding" },
-	{ "header-digest", SETTING_CHOICE, ISCSI(header_digest), .choices = DIGEST_CHOICES,
-	  .help = "CRC32C of headers; \"auto\": as the initiator prefers" },
-	{ "data-digest", SETTING_CHOICE, ISCSI(data_digest), .choices = DIGEST_CHOICES,
-	  .help = "CRC32C of data; \"auto\": as the initiator prefers" },
-	{ "max-recv-data-segment-length", SETTING_SIZE, ISCSI(max_recv_data_segment_length), 512,
-	  WIRE_MAX, .help = "MaxRecvDataSegmentLength that is declared" },
-	{ "max-burst-length", SETTING_SIZE, ISCSI(max_burst_length), 512, WIRE_MAX,
-	  .help = "most that MaxBurstLength is negotiated to" },
-	{ "first-burst-length", SETTING_SIZE, ISCSI(first_burst_length), 512, WIRE_MAX,
-	  .help = "most that FirstBurstLength is negotiated to; not above max-burst-length" },
-	{ "initial-r2t", SETTING_BOOL, ISCSI(initial_r2t),
-	  .help = "demand InitialR2T=Yes: no unsolicited data but immediate data" },
-	{ "immediate-data", SETTING_BOOL, ISCSI(immediate_data),
-	  .help = "allow ImmediateData=Yes" },
-	{ "max-outstanding-r2t", SETTING_INTEGER, ISCSI(max_outstanding_r2t), 1, 65535,
-	  .help = "most that MaxOutstandingR2T is negotiated to" },
-	{ "data-sequence-in-order", SETTING_BOOL, ISCSI(data_sequence_in_order),
-	  .help = "demand DataSequenceInOrder=Yes" },
-	{ "default-time2wait", SETTING_INTEGER, ISCSI(default_time2wait), 0, 3600,
-	  .help = "DefaultTime2Wait, seconds" },
-	{ "default-time2retain", SETTING_INTEGER, ISCSI(default_time2retain), 0, 3600,
-	  .help = "DefaultTime2Retain, seconds" },
-	{ "max-session-connections", SETTING_INTEGER, ISCSI(max_session_connections), 1, 65535,
-	  .help = "most connections of one session: what MaxConnections is negotiated to" },
 	{ "max-sessions", SETTING_INTEGER, ISCSI(max_sessions), 0, 65535,
 	  .help = "most sessions, discovery apart; 0: any number" },
 	{ "max-target-sessions", SETTING_INTEGER, ISCSI(max_target_sessions), 0, 65535,
 	  .help = "most sessions of each target; 0: any number" },
+	VALUE_ROWS(NODE_VALUE)
 	{ .name = NULL },
 };
 

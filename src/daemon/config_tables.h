@@ -27,6 +27,8 @@ extern const struct setting config_account_settings[];
 extern const struct setting config_initiators_settings[];
 extern const struct setting config_rule_settings[];
 extern const struct setting config_view_lun_settings[];
+/* Of the group "iscsi" in a portal or a target: into a struct iscsi_values. */
+extern const struct setting config_override_settings[];
 
 /* Their names, for messages and suggestions. */
 #define CONFIG_PORTALS "portals"

@@ -244,7 +244,7 @@ void machine_open_iser(struct machine *machine, const struct config *config)
 		.memory = machine->memory,
 		.reactors = machine->reactors,
 		.reactor_count = machine->reactor_count,
-		.window = config->iscsi.queue_depth,
+		.window = config->iscsi.values.queue_depth,
 		.busy_poll_us = config->performance.busy_poll_us,
 		.odp = config->iser.odp,
 		.invalidate = config->iser.remote_invalidate,

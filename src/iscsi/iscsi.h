@@ -35,14 +35,8 @@ enum iscsi_digest_policy {
 #define ISCSI_SECRET_MIN 12
 #define ISCSI_QUEUE_DEPTH_MAX 1024
 
-struct iscsi_node_config {
-	struct reactor *const *reactors;
-	unsigned reactor_count;
-	unsigned max_connections;	/* of the node, logged in or not */
-	unsigned max_login_connections;	/* not yet logged in */
-	unsigned login_timeout_s;
-	unsigned nop_interval_s;	/* NOP-In ping of idle sessions, 0: none */
-	unsigned nop_timeout_s;
+/* What a session is to be like. Most of it goes into its negotiation. */
+struct iscsi_values {
 	unsigned queue_depth;		/* CmdSN window of a session, 1 to ISCSI_QUEUE_DEPTH_MAX */
 	enum iscsi_digest_policy header_digest;
 	enum iscsi_digest_policy data_digest;
@@ -52,13 +46,30 @@ struct iscsi_node_config {
 	bool initial_r2t;
 	bool immediate_data;
 	unsigned max_outstanding_r2t;	/* 0: default */
+	bool data_sequence_in_order;	/* whether Yes is demanded */
 	unsigned default_time2wait, default_time2retain;
+	unsigned max_session_connections;	/* of one session; 0: default 4 */
+};
+
+/* Values that hold for one portal or target: those whose bytes are set in GIVEN. */
+struct iscsi_override {
+	struct iscsi_values values;
+	uint8_t given[sizeof(struct iscsi_values)];
+};
+
+struct iscsi_node_config {
+	struct reactor *const *reactors;
+	unsigned reactor_count;
+	unsigned max_connections;	/* of the node, logged in or not */
+	unsigned max_login_connections;	/* not yet logged in */
+	unsigned login_timeout_s;
+	unsigned nop_interval_s;	/* NOP-In ping of idle sessions, 0: none */
+	unsigned nop_timeout_s;
+	struct iscsi_values values;	/* where neither portal nor target says otherwise */
 	/* CHAP_A numbers, best first, ended by 0; none: all, SHA3-256 first. */
 	uint8_t chap_algorithms[ISCSI_CHAP_ALGORITHMS_MAX + 1];
 	bool fips;		/* of them only SHA3-256 and SHA-256 */
 	bool require_access;	/* a target without an access list is nobody's, not everybody's */
-	bool data_sequence_in_order;		/* whether Yes is demanded */
-	unsigned max_session_connections;	/* of one session; 0: default 4 */
 	unsigned max_sessions;			/* of the node, discovery apart; 0: any number */
 	unsigned max_target_sessions;		/* of each target; 0: any number */
 };
@@ -139,12 +150,17 @@ void iscsi_node_set_discovery_access(struct iscsi_node *node, const struct iscsi
 int iscsi_node_set_target_access(struct iscsi_node *node, const char *name,
 				 const struct iscsi_access *access);
 
+/* Sets values of the target NAME, before the reactors run. They win over a portal's. -ENOENT. */
+int iscsi_node_override_target(struct iscsi_node *node, const char *name,
+			       const struct iscsi_override *override);
+
 struct iscsi_portal_config {
 	const char *address;
 	uint16_t port;
 	uint16_t group;		/* portal group tag, 1-65535 */
 	const struct iscsi_access *access;	/* who may connect there, NULL: all; its accounts do not count */
 	struct iser *iser;	/* listens by iSER there, NULL: on TCP */
+	const struct iscsi_override *override;	/* copied; NULL: none */
 };
 
 /*

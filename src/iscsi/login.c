@@ -8,6 +8,7 @@
 
 #include "iscsi/ffp.h"
 #include "iscsi/session.h"
+#include "iscsi/values.h"
 #include "proto/text.h"
 
 /* --- answers --- */
@@ -165,6 +166,7 @@ void login_fill_session(const struct login *login, struct iscsi_session *session
 	const struct negotiation *negotiation = &login->negotiation;
 
 	fill_keys(login, &session->keys);
+	session->values = login->values;
 	session->target = login->target;
 	session->conns_max = login->negotiation.value[KEY_MAX_CONNECTIONS];
 	session->tsih = login->conn->registration->tsih;
@@ -268,6 +270,24 @@ static void ask(struct login *login)
 
 /* --- requests --- */
 
+/* What is aimed at depends on the target. */
+static void set_values(struct login *login)
+{
+	values_for(login->conn->portal, login->target, &login->values);
+	values_policy(&login->values, &login->conn->wire->limits, &login->policy);
+}
+
+/* Before any key that is negotiated is looked at: TargetName stands before them in the table. */
+static void target_named(struct negotiation *negotiation)
+{
+	struct login *login = container_of(negotiation, struct login, negotiation);
+
+	if (negotiate_is_discovery(negotiation))
+		return;
+	login->target = node_find_target(login->conn->core->node, negotiation->target_name);
+	set_values(login);
+}
+
 static int find_target(struct login *login, const char **why)
 {
 	const struct negotiation *negotiation = &login->negotiation;
@@ -276,7 +296,6 @@ static int find_target(struct login *login, const char **why)
 		*why = "TargetName is missing";
 		return ISCSI_LOGIN_MISSING_PARAMETER;
 	}
-	login->target = node_find_target(login->conn->core->node, negotiation->target_name);
 	if (login->target == NULL) {
 		*why = "there is no such target";
 		return ISCSI_LOGIN_NOT_FOUND;
@@ -494,8 +513,9 @@ static struct login *login_create(struct iscsi_conn *conn)
 	if (login == NULL)
 		return NULL;
 	login->conn = conn;
-	node_policy(conn->core->node, &conn->wire->limits, &login->policy);
+	set_values(login);
 	negotiate_init(&login->negotiation, &login->policy);
+	login->negotiation.target_named = target_named;
 	return login;
 }
 

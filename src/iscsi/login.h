@@ -17,6 +17,7 @@ struct iscsi_session;
 struct login {
 	struct iscsi_conn *conn;
 	struct negotiation negotiation;
+	struct iscsi_values values;
 	struct negotiate_policy policy;
 	const struct iscsi_target *target;	/* NULL: not said, or discovery */
 	struct auth auth;

@@ -333,6 +333,8 @@ static int declare_name(struct request *request, enum key_id id)
 						    ISCSI_LOGIN_INITIATOR_ERROR,
 			    "%s=%.*s is no iSCSI name", keys[id].name,
 			    (int)min_t(size_t, pair->value_len, 64), pair->value);
+	if (id == KEY_TARGET_NAME && negotiation->target_named != NULL)
+		negotiation->target_named(negotiation);
 	return 0;
 }
 

@@ -33,6 +33,8 @@ struct negotiate_policy {
 
 struct negotiation {
 	const struct negotiate_policy *policy;
+	/* Called when target_name is there: POLICY may change. Optional. */
+	void (*target_named)(struct negotiation *negotiation);
 	uint32_t value[KEY_COUNT];	/* the result, or the default as long as there is none */
 	uint64_t settled;	/* bit by key: has been negotiated or declared by the peer */
 	uint64_t offered;	/* bit by key: our offer waits for its answer */

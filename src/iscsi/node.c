@@ -15,16 +15,9 @@
 #include "iscsi/guard.h"
 #include "iscsi/registry.h"
 #include "iscsi/session.h"
+#include "iscsi/values.h"
 
 /* --- configuration --- */
-
-#define DEFAULT_RECV_DATA 262144
-#define DEFAULT_MAX_BURST 1048576
-#define DEFAULT_FIRST_BURST 65536
-#define DEFAULT_OUTSTANDING_R2T 4
-#define DEFAULT_SESSION_CONNECTIONS 4
-/* What the arena's reserve can surely give to one command (sys/arena.h). */
-#define FIRST_BURST_MAX (EXTENTS_MAX * EXTENT_MIN)
 
 void iscsi_node_config_init(struct iscsi_node_config *config)
 {
@@ -34,21 +27,8 @@ void iscsi_node_config_init(struct iscsi_node_config *config)
 		.login_timeout_s = 15,
 		.nop_interval_s = 30,
 		.nop_timeout_s = 30,
-		.queue_depth = 128,
-		.header_digest = ISCSI_DIGEST_AUTO,
-		.data_digest = ISCSI_DIGEST_AUTO,
-		.max_recv_data_segment_length = DEFAULT_RECV_DATA,
-		.max_burst_length = DEFAULT_MAX_BURST,
-		.first_burst_length = DEFAULT_FIRST_BURST,
-		.initial_r2t = true,
-		.immediate_data = true,
-		.max_outstanding_r2t = DEFAULT_OUTSTANDING_R2T,
-		.default_time2wait = 2,
-		/* A session is not kept once its connection is gone (ErrorRecoveryLevel 0). */
-		.default_time2retain = 0,
-		.data_sequence_in_order = true,
-		.max_session_connections = DEFAULT_SESSION_CONNECTIONS,
 	};
+	values_init(&config->values);
 }
 
 /* --- what CHAP is done with --- */
@@ -87,7 +67,7 @@ static int take_algorithms(struct iscsi_node_config *own)
 	return count != 0 ? 0 : -EINVAL;
 }
 
-static uint32_t or_default(uint32_t value, uint32_t usual)
+static unsigned or_default(unsigned value, unsigned usual)
 {
 	return value != 0 ? value : usual;
 }
@@ -95,69 +75,11 @@ static uint32_t or_default(uint32_t value, uint32_t usual)
 static int take_config(struct iscsi_node_config *own, const struct iscsi_node_config *config)
 {
 	*own = *config;
-	own->max_recv_data_segment_length =
-		or_default(own->max_recv_data_segment_length, DEFAULT_RECV_DATA);
-	own->max_burst_length = or_default(own->max_burst_length, DEFAULT_MAX_BURST);
-	own->first_burst_length = or_default(own->first_burst_length, DEFAULT_FIRST_BURST);
-	own->max_outstanding_r2t = or_default(own->max_outstanding_r2t, DEFAULT_OUTSTANDING_R2T);
-	own->max_session_connections =
-		or_default(own->max_session_connections, DEFAULT_SESSION_CONNECTIONS);
-	own->first_burst_length = min(own->first_burst_length, FIRST_BURST_MAX);
-	own->first_burst_length = min(own->first_burst_length, own->max_burst_length);
 	own->login_timeout_s = or_default(own->login_timeout_s, 15);
 	own->nop_timeout_s = or_default(own->nop_timeout_s, 30);
-	if (own->reactor_count == 0 || own->queue_depth == 0 ||
-	    own->queue_depth > ISCSI_QUEUE_DEPTH_MAX ||
-	    own->max_recv_data_segment_length < 512 ||
-	    own->max_recv_data_segment_length > BHS_DATA_LEN_MAX || own->max_burst_length < 512 ||
-	    own->max_burst_length > BHS_DATA_LEN_MAX || own->first_burst_length < 512 ||
-	    own->max_outstanding_r2t > 65535 || own->max_session_connections > 65535 || own->default_time2wait > 3600 ||
-	    own->default_time2retain > 3600)
+	if (own->reactor_count == 0 || values_check(&own->values) != 0)
 		return -EINVAL;
 	return take_algorithms(own);
-}
-
-static uint32_t digest_mask(enum iscsi_digest_policy policy, const struct transport_limits *limits)
-{
-	if (!limits->digests || policy == ISCSI_DIGEST_OFF)
-		return 1u << DIGEST_NONE;
-	if (policy == ISCSI_DIGEST_REQUIRED)
-		return 1u << DIGEST_CRC32C;
-	return 1u << DIGEST_NONE | 1u << DIGEST_CRC32C;
-}
-
-void node_policy(const struct iscsi_node *node, const struct transport_limits *limits,
-		 struct negotiate_policy *policy)
-{
-	const struct iscsi_node_config *config = &node->config;
-	uint32_t *ours = policy->ours;
-	uint32_t recv_max = min(config->max_recv_data_segment_length, limits->recv_data_max);
-
-	memset(policy, 0, sizeof(*policy));
-	policy->max_recv_negotiated = limits->max_recv_negotiated;
-	ours[KEY_RDMA_EXTENSIONS] = limits->rdma_extensions;
-	ours[KEY_HEADER_DIGEST] = digest_mask(config->header_digest, limits);
-	ours[KEY_DATA_DIGEST] = digest_mask(config->data_digest, limits);
-	ours[KEY_MAX_RECV_DATA_SEGMENT_LENGTH] = recv_max;
-	/* They must all live on one reactor. */
-	ours[KEY_MAX_CONNECTIONS] = limits->moves ? config->max_session_connections : 1;
-	/* Over RDMA unsolicited Data-Out cannot be: its place is not known. */
-	ours[KEY_INITIAL_R2T] = config->initial_r2t || limits->rdma_extensions;
-	ours[KEY_IMMEDIATE_DATA] = config->immediate_data;
-	ours[KEY_MAX_BURST_LENGTH] = config->max_burst_length;
-	ours[KEY_FIRST_BURST_LENGTH] = config->first_burst_length;
-	ours[KEY_MAX_OUTSTANDING_R2T] = config->max_outstanding_r2t;
-	ours[KEY_DATA_PDU_IN_ORDER] = 1;
-	/* The order of R2Ts, and data over RDMA, are ours to choose: No costs nothing. */
-	ours[KEY_DATA_SEQUENCE_IN_ORDER] = config->data_sequence_in_order;
-	ours[KEY_DEFAULT_TIME2WAIT] = config->default_time2wait;
-	ours[KEY_DEFAULT_TIME2RETAIN] = config->default_time2retain;
-	ours[KEY_ERROR_RECOVERY_LEVEL] = 0;
-	ours[KEY_TASK_REPORTING] = 1u << REPORTING_RFC3720 | 1u << REPORTING_RESPONSE_FENCE |
-				   1u << REPORTING_FAST_ABORT;
-	ours[KEY_PROTOCOL_LEVEL] = 2;
-	ours[KEY_INITIATOR_RECV_DATA_SEGMENT_LENGTH] = BHS_DATA_LEN_MAX;
-	ours[KEY_TARGET_RECV_DATA_SEGMENT_LENGTH] = recv_max;
 }
 
 /* --- access --- */
@@ -183,6 +105,20 @@ int iscsi_node_set_target_access(struct iscsi_node *node, const char *name,
 	if (target == NULL)
 		return -ENOENT;
 	target->access = access;
+	return 0;
+}
+
+int iscsi_node_override_target(struct iscsi_node *node, const char *name,
+			       const struct iscsi_override *override)
+{
+	char normal[NAME_LEN_MAX + 1];
+	struct iscsi_target *target = NULL;
+
+	if (iscsi_target_name(name, normal) == 0)
+		target = node_find_target(node, normal);
+	if (target == NULL)
+		return -ENOENT;
+	target->override = *override;
 	return 0;
 }
 
@@ -477,6 +413,8 @@ int iscsi_node_add_portal(struct iscsi_node *node, const struct iscsi_portal_con
 		return -ENOMEM;
 	}
 	portal->access = config->access;
+	if (config->override != NULL)
+		portal->override = *config->override;
 	listen.reactor = portal->reactor;
 	listen.user = portal;
 	if (config->iser != NULL) {

@@ -23,6 +23,7 @@ struct iscsi_target {
 	char alias[NEGOTIATE_ALIAS_MAX + 1];	/* "" for none */
 	struct scsi_target *scsi;
 	const struct iscsi_access *access;	/* NULL: everybody's, or nobody's; node_access */
+	struct iscsi_override override;
 };
 
 struct iscsi_portal {
@@ -33,6 +34,7 @@ struct iscsi_portal {
 	char address[64];	/* of the listener, with the port */
 	uint16_t group;
 	const struct iscsi_access *access;	/* NULL: for all */
+	struct iscsi_override override;
 	const char *transport;	/* "tcp" or "iser": for people */
 	struct log_limit limit;	/* of the accepting reactor */
 };
@@ -112,12 +114,6 @@ void node_unplace(struct iscsi_core *core);
 /* One connection is no longer in its login phase; one is no longer at all. Any thread. */
 void node_login_ended(struct iscsi_node *node);
 void node_connection_ended(struct iscsi_core *core);
-
-/*
- * What the negotiation is to aim at for a connection with LIMITS.
- */
-void node_policy(const struct iscsi_node *node, const struct transport_limits *limits,
-		 struct negotiate_policy *policy);
 
 /*
  * Something done on all reactors. RUN is called on each and calls

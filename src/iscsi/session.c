@@ -108,7 +108,7 @@ static int create_nexus(struct iscsi_session *session)
 
 static int create_normal(struct iscsi_session *session, const struct transport_limits *limits)
 {
-	uint32_t depth = session->core->node->config.queue_depth;
+	uint32_t depth = session->values.queue_depth;
 
 	session->depth = limits->window_max != 0 ? min(depth, limits->window_max) : depth;
 	session->unsolicited_max = unsolicited_max(session);

@@ -72,6 +72,7 @@ struct iscsi_session {
 	const struct access_rule *rule;	/* that let it in, NULL: it is open to all */
 	const struct chap_account *account;	/* as which it has authenticated itself, or NULL */
 	uint16_t group;			/* portal group */
+	struct iscsi_values values;	/* of its portal and target */
 	uint32_t depth;			/* the most that window may become */
 	uint32_t slot_bytes;		/* of reserve for each slot */
 	uint32_t reserved_slots;

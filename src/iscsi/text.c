@@ -10,6 +10,7 @@
 
 #include "iscsi/discovery.h"
 #include "iscsi/ffp.h"
+#include "iscsi/values.h"
 
 /* Bytes of text of one exchange, joined over the C bit. */
 #define TEXT_IN_MAX NEGOTIATE_TEXT_MAX
@@ -96,7 +97,7 @@ static int evaluate(struct iscsi_conn *conn, const uint8_t *data, uint32_t lengt
 
 	if (policy == NULL || buffer == NULL)
 		goto out;
-	node_policy(conn->core->node, &conn->wire->limits, policy);
+	values_policy(&conn->session->values, &conn->wire->limits, policy);
 	negotiate_init(negotiation, policy);
 	if (session_is_discovery(conn->session))
 		negotiation->value[KEY_SESSION_TYPE] = SESSION_DISCOVERY;

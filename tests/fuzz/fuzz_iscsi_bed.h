@@ -121,8 +121,8 @@ static void fuzz_bed_make(struct fuzz_bed *bed)
 	iscsi_node_config_init(&config);
 	config.reactors = &bed->reactor;
 	config.reactor_count = 1;
-	config.queue_depth = 4;
-	config.initial_r2t = false;
+	config.values.queue_depth = 4;
+	config.values.initial_r2t = false;
 	config.nop_interval_s = 5;
 	config.nop_timeout_s = 2;
 	FUZZ_CHECK(iscsi_node_create(&config, &bed->node) == 0);

@@ -53,7 +53,7 @@ static void test_load__defaults(void **state)
 	assert_true(config->control.is_default);
 	assert_int_equal(config->iscsi.max_connections, 1024);
 	assert_int_equal(config->iscsi.login_timeout_s, 15);
-	assert_int_equal(config->iscsi.queue_depth, 128);
+	assert_int_equal(config->iscsi.values.queue_depth, 128);
 	assert_int_equal(config->portal_count, 2);
 	assert_string_equal(config->portals[0].address, "0.0.0.0");
 	assert_int_equal(config->portals[0].port, 3260);
@@ -94,10 +94,10 @@ static void test_load__everything(void **state)
 	assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
 	assert_false(config->control.is_default);
 	assert_int_equal(config->iscsi.max_connections, 7);
-	assert_int_equal(config->iscsi.header_digest, ISCSI_DIGEST_REQUIRED);
-	assert_int_equal(config->iscsi.data_digest, ISCSI_DIGEST_OFF);
-	assert_true(config->iscsi.initial_r2t);
-	assert_int_equal(config->iscsi.first_burst_length, 32768);
+	assert_int_equal(config->iscsi.values.header_digest, ISCSI_DIGEST_REQUIRED);
+	assert_int_equal(config->iscsi.values.data_digest, ISCSI_DIGEST_OFF);
+	assert_true(config->iscsi.values.initial_r2t);
+	assert_int_equal(config->iscsi.values.first_burst_length, 32768);
 	assert_int_equal(config->shutdown_grace_s, 1);
 	assert_int_equal(config->portal_count, 2);
 	assert_int_equal(config->portals[0].group, 2);

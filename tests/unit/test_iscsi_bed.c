@@ -143,7 +143,7 @@ void bed_set_up(struct bed *bed)
 	iscsi_node_config_init(&bed->config);
 	bed->config.reactors = bed->reactors;
 	bed->config.reactor_count = BED_REACTORS;
-	bed->config.queue_depth = 8;
+	bed->config.values.queue_depth = 8;
 }
 
 void bed_start(struct bed *bed)

@@ -225,7 +225,7 @@ static void test_write__unsolicited(void **state)
 	uint32_t itt;
 
 	(void)state;
-	bed.config.initial_r2t = false;
+	bed.config.values.initial_r2t = false;
 	start_with(TEXT("InitialR2T=No\0FirstBurstLength=16384"));
 	/* Immediate, then unsolicited up to FirstBurstLength, then solicited. */
 	itt = ini_write(&ini, 7, 64, pattern, 4096, false);
@@ -247,7 +247,7 @@ static void test_write__unsolicited_ends_early(void **state)
 	uint32_t itt;
 
 	(void)state;
-	bed.config.initial_r2t = false;
+	bed.config.values.initial_r2t = false;
 	start_with(TEXT("InitialR2T=No"));
 	itt = ini_write(&ini, 7, 16, NULL, 0, false);
 	ini_data_out(&ini, itt, ISCSI_TAG_NONE, 0, 0, pattern, 1024, true);
@@ -271,7 +271,7 @@ static void check_unsolicited_fault(uint32_t data_sn, uint32_t offset, uint32_t 
 static void test_write__unsolicited_faults(void **state)
 {
 	(void)state;
-	bed.config.initial_r2t = false;
+	bed.config.values.initial_r2t = false;
 	start_with(TEXT("InitialR2T=No\0FirstBurstLength=8192"));
 	check_unsolicited_fault(1, 0, 512);
 	check_unsolicited_fault(0, 512, 512);
@@ -411,7 +411,7 @@ static void test_header__above_first_burst(void **state)
 static void test_header__above_max_recv_data_segment(void **state)
 {
 	(void)state;
-	bed.config.max_recv_data_segment_length = 4096;
+	bed.config.values.max_recv_data_segment_length = 4096;
 	start();
 	ini_write(&ini, 0, 16, pattern, 4100, true);
 	ini_expect_closed(&ini);
@@ -471,7 +471,7 @@ static void test_window__of_one(void **state)
 	unsigned i;
 
 	(void)state;
-	bed.config.queue_depth = 1;
+	bed.config.values.queue_depth = 1;
 	start();
 	for (i = 0; i < 10; i++) {
 		uint32_t itt = ini_write(&ini, i, 1, pattern + i, 512, true);
@@ -601,7 +601,7 @@ static void test_cmd_sn__unsolicited_data_of_one_that_waits(void **state)
 	uint32_t itt;
 
 	(void)state;
-	bed.config.initial_r2t = false;
+	bed.config.values.initial_r2t = false;
 	start_with(TEXT("InitialR2T=No\0FirstBurstLength=8192"));
 	base = ini.cmd_sn;
 	ini.cmd_sn = base + 1;

@@ -22,7 +22,7 @@ static int set_up(void **state)
 	for (i = 0; i < sizeof(pattern); i++)
 		pattern[i] = (uint8_t)(i * 13 + i / 256);
 	bed_set_up(&bed);
-	bed.config.max_session_connections = 2;
+	bed.config.values.max_session_connections = 2;
 	bed_start(&bed);
 	bed.next_reactor = bed.reactors[0];
 	ini_connect(&ini, &bed);

@@ -518,8 +518,8 @@ static void test_offer__smaller_first_burst(void **state)
 	struct bhs_login_response response;
 
 	(void)state;
-	bed.config.first_burst_length = 8192;
-	bed.config.immediate_data = false;
+	bed.config.values.first_burst_length = 8192;
+	bed.config.values.immediate_data = false;
 	start();
 	ini_send_login(&ini, 1, 3, TEXT(NAMES));
 	ini_expect_login(&ini, &response);
@@ -536,7 +536,7 @@ static void test_digest__required(void **state)
 	struct bhs_login_response response;
 
 	(void)state;
-	bed.config.header_digest = ISCSI_DIGEST_REQUIRED;
+	bed.config.values.header_digest = ISCSI_DIGEST_REQUIRED;
 	start();
 	ini_send_login(&ini, 1, 3, TEXT(NAMES));
 	ini_expect_login(&ini, &response);
@@ -549,7 +549,7 @@ static void test_digest__required(void **state)
 static void test_digest__required_but_stage_skipped(void **state)
 {
 	(void)state;
-	bed.config.data_digest = ISCSI_DIGEST_REQUIRED;
+	bed.config.values.data_digest = ISCSI_DIGEST_REQUIRED;
 	start();
 	ini_send_login(&ini, 0, 3, TEXT(NAMES));
 	expect_status(ISCSI_LOGIN_INITIATOR_ERROR);
@@ -560,7 +560,7 @@ static void test_digest__off(void **state)
 	struct bhs_login_response response;
 
 	(void)state;
-	bed.config.data_digest = ISCSI_DIGEST_OFF;
+	bed.config.values.data_digest = ISCSI_DIGEST_OFF;
 	start();
 	ini_send_login(&ini, 1, 3, TEXT(NAMES "DataDigest=CRC32C,None"));
 	ini_expect_login(&ini, &response);
@@ -615,7 +615,7 @@ static void test_limit__of_memory(void **state)
 	unsigned i;
 
 	(void)state;
-	bed.config.queue_depth = 64;
+	bed.config.values.queue_depth = 64;
 	start();
 	/* Half of the arena may be set aside: the first takes much, the later get less. */
 	for (i = 0; i < 6; i++) {

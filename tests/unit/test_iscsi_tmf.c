@@ -18,7 +18,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	bed_set_up(&bed);
-	bed.config.initial_r2t = false;
+	bed.config.values.initial_r2t = false;
 	bed_start(&bed);
 	return 0;
 }
