@@ -78,7 +78,7 @@ static const struct {
 	{ ISCSI_OPCODE_SCSI_RESPONSE, recode_scsi_response, 0x1e,
 	  "xx .xxx ........ xxxx xxxx xxxx xxxx xxxx xxxx xxxx xxxx" },
 	{ ISCSI_OPCODE_TASK_MANAGEMENT_RESPONSE, recode_tmf_response, 0x00,
-	  "x. .... ........ xxxx .... xxxx xxxx xxxx .... .... ...." },
+	  "x. .... xxx..... xxxx .... xxxx xxxx xxxx .... .... ...." },
 	{ ISCSI_OPCODE_LOGIN_RESPONSE, recode_login_response, 0xcf,
 	  "xx .xxx xxxxxxxx xxxx .... xxxx xxxx xxxx xx.. .... ...." },
 	{ ISCSI_OPCODE_TEXT_RESPONSE, recode_text_response, 0xc0,
