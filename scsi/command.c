@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "scsi/command.h"
+#include "scsi/flush.h"
 #include "scsi/job.h"
 #include "scsi/lu.h"
 #include "scsi/order.h"
@@ -263,6 +264,14 @@ static bool is_refused(const struct scsi_cmd *cmd, uint8_t lacking)
 	return lacking != 0 && !access_is_exempt(cmd);
 }
 
+static int report_deferred_error(struct scsi_cmd *cmd, struct nexus_lu *state)
+{
+	struct sense sense = flush_deferred_sense(cmd->lu);
+
+	attention_drop(&state->attentions, ATTENTION_DEFERRED_ERROR);
+	return sense_fail(cmd, &sense);
+}
+
 /* SAM-5 section 5.3.3: a reservation conflict goes before all but resets. */
 static int report_attention(struct scsi_cmd *cmd, struct nexus_lu *state, uint8_t lacking)
 {
@@ -275,6 +284,8 @@ static int report_attention(struct scsi_cmd *cmd, struct nexus_lu *state, uint8_
 		attention = attention_peek(&state->attentions);
 	else
 		attention = nexus_take_attention(cmd->nexus, state);
+	if (attention == ATTENTION_DEFERRED_ERROR)
+		return report_deferred_error(cmd, state);
 	return sense_unit_attention(cmd, attention_code(attention));
 }
 

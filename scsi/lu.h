@@ -132,6 +132,7 @@ struct scsi_lu {
 	_Atomic uint8_t trouble; /* enum lu_trouble: why most commands are refused */
 	_Atomic bool is_ending; /* what is in the background shall come to its end */
 	_Atomic unsigned background; /* what goes on without a command */
+	_Atomic int deferred_error; /* the last one's negative errno; flush.h */
 	struct lu_job *job;
 	/* Nexuses that prevent the medium's removal, since the last reset; under control. */
 	unsigned preventing;

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "scsi/command.h"
+#include "scsi/flush.h"
 #include "scsi/lu.h"
 #include "scsi/sense.h"
 
@@ -38,15 +39,14 @@ static int flush(struct scsi_cmd *cmd)
 	return cmd_submit_range(cmd, STORE_FLUSH, 0, 0, NULL);
 }
 
-/*
- * All of the cache, whatever range is asked for. With IMMED the status may come
- * before the data is on the medium, and comes after: nobody can rely on less.
- */
+#define SYNCHRONIZE_IMMED 0x02
+
+/* All of the cache, whatever range is asked for. */
 int sbc_synchronize_cache(struct scsi_cmd *cmd)
 {
 	if (!sbc_range(cmd))
 		return SCSI_DONE;
-	return flush(cmd);
+	return cmd->cdb[1] & SYNCHRONIZE_IMMED ? flush_behind(cmd) : flush(cmd);
 }
 
 /*

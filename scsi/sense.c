@@ -15,6 +15,7 @@
 
 enum {
 	FIXED_CURRENT = 0x70,
+	DEFERRED = 0x01, /* added to either */
 	DESCRIPTOR_CURRENT = 0x72,
 	FIXED_LENGTH = 18,
 	DESCRIPTOR_HEADER = 8,
@@ -45,7 +46,7 @@ static void put_key_specific(const struct sense *sense, uint8_t *out)
 static uint8_t encode_fixed(const struct sense *sense, uint8_t *out)
 {
 	memset(out, 0, FIXED_LENGTH);
-	out[0] = FIXED_CURRENT;
+	out[0] = FIXED_CURRENT | (sense->is_deferred ? DEFERRED : 0);
 	out[2] = sense->key;
 	if (sense->has_information && sense->information <= UINT32_MAX) {
 		out[0] |= 0x80;
@@ -63,7 +64,7 @@ static uint8_t encode_descriptor(const struct sense *sense, uint8_t *out)
 	uint8_t len = DESCRIPTOR_HEADER;
 
 	memset(out, 0, SCSI_SENSE_MAX);
-	out[0] = DESCRIPTOR_CURRENT;
+	out[0] = DESCRIPTOR_CURRENT | (sense->is_deferred ? DEFERRED : 0);
 	out[1] = sense->key;
 	put_be16(out + 2, sense->code);
 	if (sense->has_information) {
@@ -294,18 +295,25 @@ static const struct errno_sense *errno_row(const struct errno_sense *row, int er
 	return row;
 }
 
-int sense_store_error(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, int err)
+struct sense sense_of_store_error(enum store_op op, int err)
 {
 	const struct errno_sense *row =
 		errno_row(op == STORE_READ ? store_read_errors : store_write_errors, err);
+
+	return (struct sense){ .key = row->key, .code = row->code };
+}
+
+int sense_store_error(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, int err)
+{
+	struct sense sense = sense_of_store_error(op, err);
 
 	/* Out of memory or slots for the moment: the initiator tries again by itself. */
 	if (err == -ENOMEM || err == -EAGAIN || err == -EBUSY)
 		return cmd_status(cmd, SCSI_STATUS_BUSY);
 	counter_increment(&lu_counters(cmd)->errors);
-	if (row->key == SENSE_KEY_MEDIUM_ERROR)
-		return fail_at(cmd, row->key, row->code, lba);
-	return fail(cmd, row->key, row->code);
+	sense.has_information = sense.key == SENSE_KEY_MEDIUM_ERROR;
+	sense.information = lba;
+	return sense_fail(cmd, &sense);
 }
 
 int sense_port_error(struct scsi_cmd *cmd, int err)

@@ -43,6 +43,7 @@ struct sense {
 	bool field_in_cdb; /* else in the parameter data */
 	uint16_t field; /* its first byte */
 	uint8_t bit; /* its most significant bit, or SENSE_NO_BIT: all of the byte */
+	bool is_deferred; /* of an earlier command, which has had its status */
 	/* Progress indication, in 65536ths, where key is NOT READY or NO SENSE. */
 	bool has_progress;
 	uint16_t progress;
@@ -84,6 +85,8 @@ int sense_miscompare(struct scsi_cmd *cmd, uint64_t offset);
 
 /* What is wrong when the store fails an I/O at LBA with ERR, a negative errno. */
 int sense_store_error(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, int err);
+/* The same as sense, whatever becomes of it. */
+struct sense sense_of_store_error(enum store_op op, int err);
 /* What is wrong when the port fails to get the data-out with ERR. */
 int sense_port_error(struct scsi_cmd *cmd, int err);
 

@@ -2,6 +2,7 @@
 /* TEST UNIT READY, REQUEST SENSE and REPORT LUNS: SPC-5 sections 6.37, 6.39, 6.54. */
 #include "base/bytes.h"
 #include "scsi/command.h"
+#include "scsi/flush.h"
 #include "scsi/job.h"
 #include "scsi/lu.h"
 #include "scsi/sense.h"
@@ -33,6 +34,10 @@ static void pending_sense(struct scsi_cmd *cmd, struct sense *sense)
 			sense->key = SENSE_KEY_NOT_READY;
 			sense->code = 0x3a02; /* MEDIUM NOT PRESENT - TRAY OPEN */
 		}
+		return;
+	}
+	if (attention == ATTENTION_DEFERRED_ERROR) {
+		*sense = flush_deferred_sense(cmd->lu);
 		return;
 	}
 	sense->key = SENSE_KEY_UNIT_ATTENTION;

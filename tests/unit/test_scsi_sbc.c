@@ -101,6 +101,103 @@ static void test_sbc_synchronize_cache__status_after_the_flush(void **state)
 	bed_teardown(&bed);
 }
 
+/* IMMED: the status first; what goes wrong ends the next command of the same nexus. */
+static void test_sbc_synchronize_cache__immed(void **state)
+{
+	struct bed bed;
+	struct bed_cmd cmd;
+	struct scsi_nexus *second;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	bed_clear_attention(&bed);
+	second = bed_nexus(&bed, "iqn.2026-11.test:second,i,0x400000000002");
+	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	cmd.cmd.nexus = second;
+	bed_run(&cmd);
+	bed.store.hold = true;
+	for (unsigned i = 0; i < 2; i++) {
+		BED_CDB(&bed, &cmd, 0x35, 0x02, 0, 0, 0, 0, 0, 0, 0, 0);
+		assert_int_equal(bed_run(&cmd), 0x00);
+	}
+	assert_int_equal(bed.store.held_count, 2);
+	assert_int_equal(bed.store.count[STORE_FLUSH], 2);
+	bed_store_finish(&bed, 0);
+	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	bed_store_finish(&bed, -ENOSPC);
+	/* Not of those who did not ask. */
+	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	cmd.cmd.nexus = second;
+	assert_int_equal(bed_run(&cmd), 0x00);
+	BED_CDB(&bed, &cmd, 0x12, 0, 0, 0, 36, 0);
+	bed_wants(&cmd, 36);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	assert_int_equal(cmd.cmd.sense[0], 0x71);
+	assert_int_equal(cmd.cmd.sense[2], 0x07);
+	assert_int_equal(get_be16(cmd.cmd.sense + 12), 0x2707);
+	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	/* By REQUEST SENSE, in descriptor format. */
+	BED_CDB(&bed, &cmd, 0x35, 0x02, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	bed_store_finish(&bed, -EIO);
+	BED_CDB(&bed, &cmd, 0x03, 0x01, 0, 0, 96, 0);
+	bed_wants(&cmd, 96);
+	assert_int_equal(bed_get(&cmd), 0x00);
+	assert_int_equal(cmd.in[0], 0x73);
+	assert_int_equal(cmd.in[1], 0x03);
+	assert_int_equal(get_be16(cmd.in + 2), 0x0c00);
+	bed_release(&cmd);
+	/* Whoever is known to have failed need not be told later. */
+	bed.store.hold = false;
+	bed.store.fail = -EIO;
+	bed.store.fail_everywhere = true;
+	BED_CDB(&bed, &cmd, 0x35, 0x02, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x03, 0x0c00);
+	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	scsi_nexus_destroy(second);
+	bed_teardown(&bed);
+}
+
+/* He who asked has gone, and so many at a time that the next waits. */
+static void test_sbc_synchronize_cache__immed_outlives_its_nexus(void **state)
+{
+	struct bed bed;
+	struct bed_cmd cmd;
+	struct scsi_nexus *second;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	bed_clear_attention(&bed);
+	second = bed_nexus(&bed, "iqn.2026-11.test:second,i,0x400000000002");
+	bed.store.hold = true;
+	for (unsigned i = 0; i < 17; i++) {
+		BED_CDB(&bed, &cmd, 0x35, 0x02, 0, 0, 0, 0, 0, 0, 0, 0);
+		cmd.cmd.nexus = second;
+		bed_run(&cmd);
+	}
+	/* One was lost to the unit attention. */
+	assert_int_equal(bed.store.held_count, 16);
+	scsi_nexus_destroy(second);
+	BED_CDB(&bed, &cmd, 0x35, 0x02, 0, 0, 0, 0, 0, 0, 0, 0);
+	bed_start(&cmd);
+	assert_int_equal(cmd.completions, 0);
+	while (bed.store.held_count > 0)
+		bed_store_finish(&bed, -EIO);
+	bed_wait(&cmd);
+	bed_expect_sense(&cmd, 0x03, 0x0c00);
+	bed_release(&cmd);
+	scsi_target_settle(bed.target);
+	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	bed_teardown(&bed);
+}
+
 static void test_sbc_pre_fetch__only_looks_at_the_range(void **state)
 {
 	struct bed bed;
@@ -152,6 +249,8 @@ int main(void)
 		cmocka_unit_test(test_sbc_read_capacity_16__bytes),
 		cmocka_unit_test(test_sbc_read_capacity__4096),
 		cmocka_unit_test(test_sbc_synchronize_cache__flushes),
+		cmocka_unit_test(test_sbc_synchronize_cache__immed),
+		cmocka_unit_test(test_sbc_synchronize_cache__immed_outlives_its_nexus),
 		cmocka_unit_test(test_sbc_synchronize_cache__status_after_the_flush),
 		cmocka_unit_test(test_sbc_pre_fetch__only_looks_at_the_range),
 		cmocka_unit_test(test_sbc_read_defect_data__empty_lists),
