@@ -92,8 +92,9 @@ static void test_attention_raise__each_condition_once_to_each(void **state)
 	};
 	struct hall *hall = *state;
 
-	assert_int_equal(sizeof(all) / sizeof(all[0]), ATTENTION_COUNT);
-	for (unsigned i = 0; i < ATTENTION_COUNT; i++) {
+	/* All but the deferred error, which is no unit attention condition. */
+	assert_int_equal(sizeof(all) / sizeof(all[0]), ATTENTION_COUNT - 1);
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		attention_raise(source(hall), all[i].attention);
 		attention_raise(source(hall), all[i].attention);
 		for (unsigned who = 0; who < NEXUSES; who++) {
