@@ -48,6 +48,7 @@ struct transport_limits {
 	uint32_t window_max;		/* most commands that it can have outstanding */
 	uint32_t unsolicited_max;	/* most target PDUs in flight that no command asked for */
 	bool moves;			/* a connection can go to another reactor */
+	bool resends;			/* ErrorRecoveryLevel may be above 0 */
 };
 
 /* --- Notice_Key_Values: what was negotiated, as the mover needs it --- */
@@ -113,9 +114,10 @@ struct transport_task {
 
 	/* put: data in, then the response */
 	uint32_t put_length;		/* bytes of data, may be 0 */
-	struct bhs response;		/* SCSI Response, complete but for DataSegmentLength and ExpDataSN */
+	struct bhs response;		/* SCSI Response; the mover sets DataSegmentLength and ExpDataSN */
 	const uint8_t *sense;		/* its data segment (SenseLength included), or NULL */
 	uint32_t sense_length;
+	uint32_t put_ttt;		/* above ErrorRecoveryLevel 0: for DataACK, or ISCSI_TAG_NONE */
 
 	/* get: solicited data out */
 	uint32_t get_offset;		/* buffer offset of the first byte to solicit */
@@ -220,7 +222,7 @@ struct transport_ops {
 	/*
 	 * Put_Data and the response of the task. TCP: Data-In PDUs cut by
 	 * send_data_max and max_burst, the status in the last of them where
-	 * RFC 7143 allows it (GOOD, no sense), else a SCSI Response.
+	 * RFC 7143 allows it (GOOD, no sense) and nothing need be resent, else a SCSI Response.
 	 */
 	void (*put_data)(struct transport_conn *conn, struct transport_task *task);
 	/* Get_Data: solicits task->get_length bytes from task->get_offset on (TCP: R2Ts). */
@@ -246,6 +248,17 @@ struct transport_ops {
 	 * PDUs of SEND_DATA_MAX now, fewer bytes or more. Holds for all that has not been cut yet.
 	 */
 	void (*notice)(struct transport_conn *conn, uint32_t send_data_max);
+	/*
+	 * Where limits.resends, above ErrorRecoveryLevel 0 (SNACK, RFC 7143 section 11.16). Data-In
+	 * PDUs once more, of a task whose put is done and whose data is still there: those with
+	 * DataSN FIRST and on, COUNT of them or all (0). put_done follows. -EINVAL: there are none
+	 * such, or segments have another length by now.
+	 */
+	int (*resend_data)(struct transport_conn *conn, struct transport_task *task,
+			   uint32_t first, uint32_t count);
+	/* Likewise the R2Ts of a get that runs, those that have not been answered. No completion. */
+	int (*resend_r2ts)(struct transport_conn *conn, struct transport_task *task,
+			   uint32_t first, uint32_t count);
 	/*
 	 * Connection_Terminate: what is queued is sent if GRACEFUL (bounded in
 	 * time), then closed; terminated follows, never from inside this call.

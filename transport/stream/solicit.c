@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "proto/sn.h"
 #include "transport/stream/stream.h"
 
 #define NO_SLOT (-1)
@@ -88,6 +89,8 @@ static int slot_take(struct stream_solicit *solicit)
 	} while (slot->ttt == ISCSI_TAG_NONE);
 	slot->received = 0;
 	slot->data_sn = 0;
+	slot->is_due = false;
+	slot->is_broken = false;
 	return index;
 }
 
@@ -177,6 +180,8 @@ void solicit_get_data(struct transport_conn *conn, struct transport_task *task)
 	st->end = task->get_offset + task->get_length;
 	st->left = task->get_length;
 	st->outstanding = 0;
+	st->due = 0;
+	st->recoveries = 0;
 	st->error = 0;
 	list_push_back(&stream->solicit.gets, &st->link);
 	if (st->left == 0)
@@ -185,16 +190,12 @@ void solicit_get_data(struct transport_conn *conn, struct transport_task *task)
 		transmit_queue(stream, &st->solicit, TX_SOLICIT);
 }
 
-static void cut_r2t(struct stream *stream, struct stream_task *st, int index)
+static void cut_r2t(struct stream *stream, struct stream_task *st, const struct solicit_slot *slot)
 {
 	const struct transport_numbers *numbers = stream->conn.numbers;
 	struct transport_task *task = task_of_stream(st);
-	struct solicit_slot *slot = &stream->solicit.slots[index];
 	struct bhs *bhs = transmit_header(stream->tx.batch);
 
-	slot->task = task;
-	slot->offset = st->next;
-	slot->length = min(st->end - st->next, stream->keys.max_burst);
 	bhs_r2t_encode(bhs, &(struct bhs_r2t){
 				    .lun = task->lun,
 				    .itt = task->itt,
@@ -202,13 +203,45 @@ static void cut_r2t(struct stream *stream, struct stream_task *st, int index)
 				    .stat_sn = numbers->stat_sn,
 				    .exp_cmd_sn = numbers->window->exp_cmd_sn,
 				    .max_cmd_sn = numbers->window->max_cmd_sn,
-				    .r2t_sn = st->r2t_sn++,
+				    .r2t_sn = slot->r2t_sn,
 				    .buffer_offset = slot->offset,
 				    .desired_data_transfer_length = slot->length,
 			    });
 	transmit_seal_header(stream->tx.batch, bhs, st->solicit.flags);
+}
+
+/* The next R2T of a get. */
+static void cut_next(struct stream *stream, struct stream_task *st, int index)
+{
+	struct solicit_slot *slot = &stream->solicit.slots[index];
+
+	slot->task = task_of_stream(st);
+	slot->offset = st->next;
+	slot->length = min(st->end - st->next, stream->keys.max_burst);
+	slot->r2t_sn = st->r2t_sn++;
+	cut_r2t(stream, st, slot);
 	st->next += slot->length;
 	st->outstanding++;
+}
+
+/* R2Ts once more; false when the batch is full. */
+static bool cut_due(struct stream *stream, struct stream_task *st)
+{
+	struct stream_solicit *solicit = &stream->solicit;
+	unsigned i;
+
+	for (i = 0; i < solicit->slot_count && st->due != 0; i++) {
+		struct solicit_slot *slot = &solicit->slots[i];
+
+		if (slot->task != task_of_stream(st) || !slot->is_due)
+			continue;
+		if (!transmit_has_room(stream->tx.batch))
+			return false;
+		slot->is_due = false;
+		st->due--;
+		cut_r2t(stream, st, slot);
+	}
+	return true;
 }
 
 /* Whether the initiator may be asked for more now. */
@@ -222,6 +255,8 @@ bool solicit_cut(struct stream *stream, struct tx_item *item)
 {
 	struct stream_task *st = container_of(item, struct stream_task, solicit);
 
+	if (UNLIKELY(st->due != 0) && !cut_due(stream, st))
+		return false;
 	while (can_solicit(stream, st)) {
 		int index;
 
@@ -237,7 +272,7 @@ bool solicit_cut(struct stream *stream, struct tx_item *item)
 				list_push_back(&stream->solicit.waiting, &item->link);
 			return true;
 		}
-		cut_r2t(stream, st, index);
+		cut_next(stream, st, index);
 	}
 	list_remove(&item->link);
 	return true;
@@ -261,6 +296,21 @@ static int judge(const struct solicit_slot *slot, const struct bhs_data_out *dat
 	return RX_NO_VIOLATION;
 }
 
+/*
+ * Above ErrorRecoveryLevel 0 a PDU that is not the next one tells that others are lost (section
+ * 7.9), or comes a second time. True: it is thrown away.
+ */
+static bool is_out_of_turn(struct solicit_slot *slot, const struct bhs_data_out *data)
+{
+	if (data->itt != slot->task->itt || data->lun != slot->task->lun)
+		return false;
+	if (sn_gt(data->data_sn, slot->data_sn)) {
+		slot->is_broken = true;
+		slot->data_sn = data->data_sn;
+	}
+	return slot->is_broken || sn_lt(data->data_sn, slot->data_sn);
+}
+
 void solicit_header(struct stream *stream)
 {
 	struct stream_rx *rx = &stream->rx;
@@ -277,6 +327,8 @@ void solicit_header(struct stream *stream)
 	}
 	slot = &stream->solicit.slots[index];
 	if (slot->task == NULL)
+		return;
+	if (UNLIKELY(stream_recovers(stream)) && is_out_of_turn(slot, &data))
 		return;
 	rx->violation = judge(slot, &data);
 	if (rx->violation != RX_NO_VIOLATION)
@@ -315,6 +367,58 @@ static void end_sequence(struct stream *stream, struct stream_task *st, int inde
 		transmit_queue(stream, &st->solicit, TX_SOLICIT);
 }
 
+/* R2Ts to be sent again need no slot: their task does not stand in line for one. */
+static void queue_due(struct stream *stream, struct stream_task *st)
+{
+	list_remove(&st->solicit.link);
+	transmit_queue(stream, &st->solicit, TX_SOLICIT);
+}
+
+/*
+ * The sequence of the R2T at INDEX has come to its end without all of its data: a recovery R2T
+ * asks for what is behind the last that was good (section 7.2.2).
+ */
+static void recover(struct stream *stream, int index)
+{
+	struct solicit_slot *slot = &stream->solicit.slots[index];
+	struct stream_task *st = stream_task_of(slot->task);
+
+	if (st->error != 0 || ++st->recoveries > SOLICIT_RECOVERIES_MAX) {
+		st->error = st->error != 0 ? st->error : -EBADMSG;
+		end_sequence(stream, st, index);
+		return;
+	}
+	do {
+		slot->generation++;
+		slot->ttt = slot->generation << SOLICIT_INDEX_BITS | (uint32_t)index;
+	} while (slot->ttt == ISCSI_TAG_NONE);
+	slot->offset += slot->received;
+	slot->length -= slot->received;
+	slot->received = 0;
+	slot->data_sn = 0;
+	slot->is_broken = false;
+	slot->is_due = true;
+	slot->r2t_sn = st->r2t_sn++;
+	st->due++;
+	queue_due(stream, st);
+}
+
+/* A PDU of the sequence at INDEX that is not used has come, or came broken. */
+static void skip(struct stream *stream, int index)
+{
+	struct stream_rx *rx = &stream->rx;
+	struct solicit_slot *slot = &stream->solicit.slots[index];
+	uint32_t data_sn = get_be32(rx->bhs.raw + BHS_AT_DATA_SN);
+
+	/* One that came a second time counts for nothing. */
+	if (sn_lt(data_sn, slot->data_sn))
+		return;
+	slot->data_sn = data_sn + 1;
+	slot->is_broken = true;
+	if (bhs_is_final(&rx->bhs))
+		recover(stream, index);
+}
+
 /* The PDU's data is in its place. */
 static void account(struct stream *stream, int index, uint32_t length)
 {
@@ -328,6 +432,28 @@ static void account(struct stream *stream, int index, uint32_t length)
 		end_sequence(stream, st, index);
 }
 
+/* solicit_data above ErrorRecoveryLevel 0. */
+static void recovering_data(struct stream *stream)
+{
+	struct stream_rx *rx = &stream->rx;
+	bool is_used = rx->pdu.sink == TRANSPORT_SINK_EXTENTS;
+	int index;
+
+	if (rx->pdu.data_digest_error && current_task(stream) != NULL)
+		report_violation(stream, TRANSPORT_BAD_DATA_DIGEST);
+	index = slot_find(&stream->solicit, bhs_ttt(&rx->bhs));
+	if (index == NO_SLOT)
+		return;
+	if (stream->solicit.slots[index].task == NULL) {
+		if (bhs_is_final(&rx->bhs))
+			stream->solicit.slots[index].ttt = ISCSI_TAG_NONE;
+	} else if (is_used && !rx->pdu.data_digest_error) {
+		account(stream, index, rx->pdu.data_length);
+	} else {
+		skip(stream, index);
+	}
+}
+
 void solicit_data(struct stream *stream)
 {
 	struct stream_rx *rx = &stream->rx;
@@ -335,6 +461,10 @@ void solicit_data(struct stream *stream)
 
 	if (rx->violation != RX_NO_VIOLATION) {
 		report_violation(stream, (enum transport_violation)rx->violation);
+		return;
+	}
+	if (UNLIKELY(stream_recovers(stream))) {
+		recovering_data(stream);
 		return;
 	}
 	if (rx->pdu.data_digest_error && current_task(stream) != NULL) {
@@ -392,6 +522,30 @@ void solicit_landed(struct stream *stream)
 	stream->solicit.landing = NULL;
 	stream->rx.pdu.sink = TRANSPORT_SINK_DISCARD;
 	get_end_later(stream, st, -ECANCELED);
+}
+
+int solicit_resend_r2ts(struct transport_conn *conn, struct transport_task *task, uint32_t first,
+			uint32_t count)
+{
+	struct stream *stream = stream_of(conn);
+	struct stream_task *st = stream_task_of(task);
+	unsigned i;
+
+	if (!st->is_getting || stream->solicit.landing == st || sn_gte(first, st->r2t_sn))
+		return -EINVAL;
+	for (i = 0; i < stream->solicit.slot_count; i++) {
+		struct solicit_slot *slot = &stream->solicit.slots[i];
+
+		if (slot->task != task || slot->is_due || sn_lt(slot->r2t_sn, first) ||
+		    (count != 0 && slot->r2t_sn - first >= count))
+			continue;
+		slot->is_due = true;
+		st->due++;
+	}
+	if (st->due == 0)
+		return -EINVAL;
+	queue_due(stream, st);
+	return 0;
 }
 
 void solicit_run(struct stream *stream)

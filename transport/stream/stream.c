@@ -212,6 +212,7 @@ static void notice(struct transport_conn *conn, uint32_t send_data_max)
 	const struct transport_keys *keys = &stream->keys;
 
 	stream->keys.send_data_max = send_data_max;
+	stream->tx.layout++;
 	stream->tx.segment_max = (uint32_t)align_down(
 		min_t(uint32_t, min(keys->send_data_max, keys->max_burst), STREAM_SEGMENT_MAX), 4);
 	note(stream, "noticed", send_data_max, 0);
@@ -246,6 +247,8 @@ static const struct transport_ops stream_ops = {
 	.task_end = solicit_task_end,
 	.enable = enable,
 	.notice = notice,
+	.resend_data = transmit_resend_data,
+	.resend_r2ts = solicit_resend_r2ts,
 	.terminate = terminate,
 	.move = move,
 };
@@ -266,6 +269,7 @@ static struct transport_limits limits(const char *name)
 		.window_max = UINT32_MAX,
 		.unsolicited_max = UINT32_MAX,
 		.moves = true,
+		.resends = true,
 	};
 }
 

@@ -73,7 +73,7 @@ void stream_sent(struct stream *stream, int res);
 
 /* --- what the mover keeps in transport_pdu and transport_task --- */
 
-enum tx_kind { TX_PDU, TX_PUT, TX_SOLICIT };
+enum tx_kind { TX_PDU, TX_PUT, TX_SOLICIT, TX_RESEND };
 
 enum {
 	TX_HEADER_DIGEST = 1, /* digests as they were agreed when it was queued */
@@ -96,6 +96,8 @@ struct stream_task {
 	uint32_t put_offset;
 	uint32_t burst_left;
 	uint32_t data_sn;
+	uint32_t resend_left;	/* Data-In PDUs */
+	uint32_t layout;	/* stream_tx.layout of its time */
 
 	/* get */
 	uint32_t r2t_sn;	/* runs on over all gets of the task */
@@ -103,6 +105,8 @@ struct stream_task {
 	uint32_t end;		/* and where the get ends */
 	uint32_t left;		/* bytes that have not come */
 	uint32_t outstanding;	/* R2Ts */
+	uint16_t due;		/* of them, those to be sent again */
+	uint16_t recoveries;	/* sequences that were asked for again */
 	int error;		/* what get_done will say */
 	bool is_getting;
 	struct list_node link;	/* of gets, then of ended */
@@ -196,10 +200,14 @@ struct stream_tx {
 	uint64_t progress_ns;
 	uint32_t segment_max;	/* of Data-In: send_data_max and max_burst in whole words */
 	uint32_t burst_max;
+	uint32_t layout;	/* counts changes of the segments' length */
 	uint8_t flags;		/* for items queued from now on */
 };
 
 /* --- soliciting --- */
+
+/* So often are lost data asked for again, in one get. */
+#define SOLICIT_RECOVERIES_MAX 32
 
 enum { SOLICIT_SLOTS_FIRST = 32, SOLICIT_SLOTS_MAX = 256, SOLICIT_INDEX_BITS = 8 };
 
@@ -210,7 +218,10 @@ struct solicit_slot {
 	uint32_t generation;
 	uint32_t offset, length, received;
 	uint32_t data_sn;
+	uint32_t r2t_sn;
 	int16_t next_free;
+	bool is_due;		/* its R2T is to be sent (again) */
+	bool is_broken;		/* a PDU of the sequence is missing: the rest is thrown away */
 };
 
 struct stream_solicit {
@@ -278,6 +289,12 @@ static inline void stream_defer(struct stream *stream)
 	reactor_defer(stream->conn.reactor, &stream->work);
 }
 
+/* Above ErrorRecoveryLevel 0: what is lost is sent again, either way. */
+static inline bool stream_recovers(const struct stream *stream)
+{
+	return stream->keys.error_recovery_level != 0;
+}
+
 /* receive.c */
 void receive_arm(struct stream *stream);
 /* Goes on with what was received before a move. */
@@ -286,6 +303,8 @@ void receive_resume(struct stream *stream);
 /* transmit.c */
 void transmit_send_control(struct transport_conn *conn, struct transport_pdu *pdu);
 void transmit_put_data(struct transport_conn *conn, struct transport_task *task);
+int transmit_resend_data(struct transport_conn *conn, struct transport_task *task, uint32_t first,
+			 uint32_t count);
 void transmit_queue(struct stream *stream, struct tx_item *item, enum tx_kind kind);
 void transmit_gather(struct stream *stream);
 /* Completes everything queued with ERR. */
@@ -303,6 +322,8 @@ void solicit_get_data(struct transport_conn *conn, struct transport_task *task);
 void solicit_task_begin(struct transport_conn *conn, struct transport_task *task,
 			const struct transport_rx *rx);
 void solicit_task_end(struct transport_conn *conn, struct transport_task *task);
+int solicit_resend_r2ts(struct transport_conn *conn, struct transport_task *task, uint32_t first,
+			uint32_t count);
 /* Cuts R2Ts into the batch; false when it is full and ITEM has to stay in the queue. */
 bool solicit_cut(struct stream *stream, struct tx_item *item);
 /* The header of a Data-Out with a TTT has come, and then all of it. */

@@ -125,9 +125,10 @@ static bool cut_pdu(struct stream *stream, struct tx_item *item)
 }
 
 /* RFC 7143 section 11.7.3: status GOOD without sense rides on the last Data-In. */
-static bool has_status_in_data(const struct transport_task *task)
+static bool has_status_in_data(const struct stream *stream, const struct transport_task *task)
 {
-	return task->put_length != 0 && task->sense_length == 0 &&
+	/* Where PDUs may be asked for again, data and status are easier apart. */
+	return !stream_recovers(stream) && task->put_length != 0 && task->sense_length == 0 &&
 	       task->response.raw[BHS_AT_STATUS] == 0 &&
 	       task->response.raw[BHS_AT_RESPONSE] == ISCSI_SCSI_RESPONSE_COMPLETED;
 }
@@ -145,6 +146,16 @@ static void put_status(struct bhs *bhs, const struct bhs *response)
 	memcpy(bhs->raw + BHS_AT_RESIDUAL_COUNT, response->raw + BHS_AT_RESIDUAL_COUNT, 4);
 }
 
+/* RFC 7143 section 11.7.2: the A bit, and what a DataACK names. */
+static void ask_for_acknowledge(struct bhs *bhs, const struct transport_task *task)
+{
+	if (task->put_ttt == ISCSI_TAG_NONE)
+		return;
+	bhs->raw[BHS_AT_FLAGS] |= ISCSI_DATA_IN_ACKNOWLEDGE;
+	put_be64(bhs->raw + BHS_AT_LUN, task->lun);
+	put_be32(bhs->raw + BHS_AT_TTT, task->put_ttt);
+}
+
 /* One Data-In PDU; returns whether it also carried the status. */
 static bool cut_data_in(struct stream *stream, struct transport_task *task, struct stream_task *st)
 {
@@ -153,7 +164,7 @@ static bool cut_data_in(struct stream *stream, struct transport_task *task, stru
 	uint32_t left = task->put_length - st->put_offset;
 	uint32_t length = min(left, min(stream->tx.segment_max, st->burst_left));
 	bool is_last = length == left;
-	bool has_status = is_last && has_status_in_data(task);
+	bool has_status = is_last && has_status_in_data(stream, task);
 	struct bhs *bhs = transmit_header(batch);
 
 	bhs_begin(bhs, ISCSI_OPCODE_DATA_IN,
@@ -161,6 +172,8 @@ static bool cut_data_in(struct stream *stream, struct transport_task *task, stru
 	bhs_set_data_len(bhs, length);
 	put_be32(bhs->raw + BHS_AT_ITT, task->itt);
 	put_be32(bhs->raw + BHS_AT_TTT, ISCSI_TAG_NONE);
+	if (UNLIKELY(is_last && stream_recovers(stream)))
+		ask_for_acknowledge(bhs, task);
 	put_be32(bhs->raw + BHS_AT_DATA_SN, st->data_sn++);
 	put_be32(bhs->raw + BHS_AT_BUFFER_OFFSET, st->put_offset);
 	if (has_status)
@@ -181,9 +194,9 @@ static void cut_response(struct stream *stream, struct transport_task *task, str
 	struct tx_batch *batch = stream->tx.batch;
 	struct bhs *bhs = transmit_header(batch);
 
+	put_be32(task->response.raw + BHS_AT_DATA_SN, st->data_sn);
 	*bhs = task->response;
 	bhs_set_data_len(bhs, task->sense_length);
-	put_be32(bhs->raw + BHS_AT_DATA_SN, st->data_sn);
 	transmit_seal_header(batch, bhs, st->put.flags);
 	add_data(batch, task->sense, task->sense_length, st->put.flags);
 }
@@ -205,6 +218,20 @@ static bool cut_put(struct stream *stream, struct tx_item *item)
 	return true;
 }
 
+static bool cut_resend(struct stream *stream, struct tx_item *item)
+{
+	struct stream_task *st = container_of(item, struct stream_task, put);
+	struct transport_task *task = task_of_stream(st);
+
+	while (st->resend_left != 0 && st->put_offset < task->put_length) {
+		if (!transmit_has_room(stream->tx.batch))
+			return false;
+		cut_data_in(stream, task, st);
+		st->resend_left--;
+	}
+	return true;
+}
+
 /* Whether ITEM has been cut to its end. */
 static bool cut(struct stream *stream, struct tx_item *item)
 {
@@ -215,6 +242,8 @@ static bool cut(struct stream *stream, struct tx_item *item)
 		return cut_put(stream, item);
 	case TX_SOLICIT:
 		return solicit_cut(stream, item);
+	case TX_RESEND:
+		return cut_resend(stream, item);
 	}
 	return true;
 }
@@ -380,8 +409,45 @@ void transmit_put_data(struct transport_conn *conn, struct transport_task *task)
 	st->put_offset = 0;
 	st->data_sn = 0;
 	st->burst_left = stream->tx.burst_max;
+	st->layout = stream->tx.layout;
 	stream->tx.queued++;
 	transmit_queue(stream, &st->put, TX_PUT);
+}
+
+/* Goes over the Data-In PDUs of TASK's put up to that with DataSN FIRST, as cut_data_in cuts them. */
+static void seek_data_in(const struct stream *stream, const struct transport_task *task,
+			 struct stream_task *st, uint32_t first)
+{
+	st->put_offset = 0;
+	st->burst_left = stream->tx.burst_max;
+	for (st->data_sn = 0; st->data_sn != first && st->put_offset < task->put_length;
+	     st->data_sn++) {
+		uint32_t length = min(task->put_length - st->put_offset,
+				      min(stream->tx.segment_max, st->burst_left));
+
+		st->put_offset += length;
+		st->burst_left -= length;
+		if (st->burst_left == 0)
+			st->burst_left = stream->tx.burst_max;
+	}
+}
+
+int transmit_resend_data(struct transport_conn *conn, struct transport_task *task, uint32_t first,
+			 uint32_t count)
+{
+	struct stream *stream = stream_of(conn);
+	struct stream_task *st = stream_task_of(task);
+
+	/* The last put's segments were others: only R-Data can bring them (section 11.16). */
+	if (st->layout != stream->tx.layout)
+		return -EINVAL;
+	seek_data_in(stream, task, st, first);
+	if (st->put_offset >= task->put_length)
+		return -EINVAL;
+	st->resend_left = count != 0 ? count : UINT32_MAX;
+	stream->tx.queued++;
+	transmit_queue(stream, &st->put, TX_RESEND);
+	return 0;
 }
 
 void transmit_fail(struct stream *stream, int err)
