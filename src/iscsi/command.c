@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "iscsi/ffp.h"
+#include "iscsi/recover.h"
 
 /* --- in --- */
 
@@ -84,6 +85,7 @@ static void fill(struct iscsi_task *task, const struct transport_rx *rx, uint8_t
 	task->bidi_expected = 0;
 	task->received = 0;
 	task->data_sn = 0;
+	task->recovery = 0;
 
 	task->transport.lun = lun;
 	cmd->lun = lun;
@@ -206,6 +208,71 @@ static bool initiator_waits(const struct iscsi_conn *conn, const struct bhs *bhs
 	return conn->numbers.stat_sn - bhs_exp_stat_sn(bhs) < FEW;
 }
 
+/*
+ * Above ErrorRecoveryLevel 0 a command whose immediate data is broken has not come at all
+ * (section 7.8), and will once more: nothing may happen before the digest is known.
+ */
+static void check_first(struct iscsi_conn *conn, struct transport_rx *rx)
+{
+	struct iscsi_session *session = conn->session;
+	bool immediate = bhs_is_immediate(rx->bhs);
+	enum sequence sequence = immediate ? SEQUENCE_NOW :
+					     session_sequence(session, bhs_cmd_sn(rx->bhs));
+	struct iscsi_task *task = NULL;
+
+	rx->sink = TRANSPORT_SINK_DISCARD;
+	if (sequence == SEQUENCE_DROP)
+		return;
+	task = take(conn, rx);
+	if (task != NULL) {
+		task->flags |= TASK_HELD;
+		task->recovery |= RECOVERY_CHECKED;
+		dataout_land(task, rx, 0, rx->data_length);
+	} else if (sequence == SEQUENCE_LATER) {
+		session_hold(conn, rx->bhs, NULL, 0, false);
+	} else if (!immediate) {
+		session_advance(session);
+		session_after(session);
+	}
+}
+
+/* The immediate data of a command that check_first has taken is here. */
+static void checked(struct iscsi_conn *conn, struct iscsi_task *task,
+		    const struct transport_rx *rx)
+{
+	struct iscsi_session *session = conn->session;
+	bool immediate = bhs_is_immediate(rx->bhs);
+	uint32_t cmd_sn = bhs_cmd_sn(rx->bhs);
+	bool is_aborted = (task->flags & TASK_ABORTED) != 0;
+	enum sequence sequence = SEQUENCE_NOW;
+
+	dataout_landed(task, rx);
+	if (!immediate)
+		sequence = session_sequence(session, cmd_sn);
+	if (is_aborted) {
+		/* TASK is gone; its number is not missing. */
+		if (sequence != SEQUENCE_DROP && !immediate)
+			session_fill_gap(conn, cmd_sn);
+		return;
+	}
+	task->recovery &= (uint8_t)~RECOVERY_CHECKED;
+	if (rx->data_digest_error || sequence == SEQUENCE_DROP) {
+		command_end(task);
+	} else if (sequence == SEQUENCE_LATER) {
+		if (!session_hold_task(task))
+			command_end(task);
+	} else if (immediate) {
+		session->immediate++;
+		command_start_held(task);
+	} else {
+		session->active++;
+		session->used++;
+		session_advance(session);
+		command_start_held(task);
+		session_after(session);
+	}
+}
+
 void command_header(struct iscsi_conn *conn, struct transport_rx *rx)
 {
 	struct iscsi_session *session = conn->session;
@@ -213,6 +280,10 @@ void command_header(struct iscsi_conn *conn, struct transport_rx *rx)
 	struct iscsi_task *task;
 
 	reactor_peer_waits(conn->core->reactor, initiator_waits(conn, rx->bhs));
+	if (UNLIKELY(conn->level != 0) && conn->keys.data_digest && rx->data_length != 0) {
+		check_first(conn, rx);
+		return;
+	}
 
 	if (LIKELY(!immediate)) {
 		enum sequence sequence = session_sequence(session, bhs_cmd_sn(rx->bhs));
@@ -245,9 +316,14 @@ void command_header(struct iscsi_conn *conn, struct transport_rx *rx)
 
 void command_pdu(struct iscsi_conn *conn, struct transport_rx *rx)
 {
-	(void)conn;
-	if (rx->context != NULL)
-		dataout_landed(rx->context, rx);
+	struct iscsi_task *task = rx->context;
+
+	if (task == NULL)
+		return;
+	if (UNLIKELY(task->recovery & RECOVERY_CHECKED))
+		checked(conn, task, rx);
+	else
+		dataout_landed(task, rx);
 }
 
 void command_start_held(struct iscsi_task *task)
@@ -338,6 +414,8 @@ static void respond(struct iscsi_task *task, struct iscsi_conn *conn)
 	response.exp_cmd_sn = session->exp_cmd_sn;
 	response.max_cmd_sn = session->max_cmd_sn;
 	bhs_scsi_response_encode(&task->transport.response, &response);
+	if (UNLIKELY(conn->level != 0))
+		recover_prepare(task);
 	transport_put_data(conn->wire, &task->transport);
 }
 
@@ -397,9 +475,13 @@ void command_end(struct iscsi_task *task)
 
 void command_put_done(struct transport_conn *wire, struct transport_task *transport, int err)
 {
+	struct iscsi_task *task = task_of_transport(transport);
+
 	(void)wire;
-	(void)err; /* the connection's end is told by terminated */
-	command_end(task_of_transport(transport));
+	/* The connection's end is told by terminated. */
+	if (UNLIKELY(task->conn->level != 0) && recover_keep_task(task, err))
+		return;
+	command_end(task);
 }
 
 static void complete(struct scsi_cmd *cmd)

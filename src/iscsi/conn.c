@@ -13,6 +13,7 @@
 
 #include "iscsi/ffp.h"
 #include "iscsi/login.h"
+#include "iscsi/recover.h"
 #include "iscsi/registry.h"
 #include "iscsi/session.h"
 
@@ -42,6 +43,7 @@ static void enter_full(struct iscsi_conn *conn)
 
 static void abort_all(struct iscsi_conn *conn)
 {
+	recover_drop(conn);
 	session_drop_held(conn->session, conn);
 	session_abort_conn(conn->session, conn);
 }
@@ -63,6 +65,7 @@ static void enter_closing(struct iscsi_conn *conn)
 	reactor_timer_stop(conn->core->reactor, &conn->timer);
 	if (conn->session == NULL)
 		return;
+	recover_drop(conn);
 	session_abort_conn(conn->session, conn);
 	if (is_missed(conn))
 		session_fail(conn->session);
@@ -281,7 +284,9 @@ static void control_sent(struct transport_pdu *pdu, int err)
 	struct control *control = container_of(pdu, struct control, pdu);
 	struct iscsi_conn *conn = control->conn;
 
-	(void)err;
+	if (UNLIKELY(control->has_stat_sn && conn->level != 0) && err == 0 &&
+	    conn->state == CONN_FULL && recover_keep_control(control))
+		return;
 	control_free(control);
 	if (conn->state == CONN_CLOSED)
 		conn_may_finish(conn);
@@ -320,6 +325,7 @@ void control_send(struct control *control, bool advance)
 		       numbers->window->max_cmd_sn);
 	if (conn->session != NULL)
 		conn->session->told_max_cmd_sn = numbers->window->max_cmd_sn;
+	control->has_stat_sn = advance;
 	if (advance)
 		numbers->stat_sn++;
 	transport_send_control(conn->wire, &control->pdu);
@@ -329,6 +335,7 @@ void control_free(struct control *control)
 {
 	struct iscsi_conn *conn = control->conn;
 
+	list_remove(&control->sent_link);
 	conn->controls--;
 	conn->ping_bytes -= control->ping_bytes;
 	if (control->extents.count != 0)
@@ -344,12 +351,15 @@ static int up_header(struct transport_conn *wire, struct transport_rx *rx)
 
 	conn->received++;
 	rx->context = NULL;
-	if (LIKELY(conn->state == CONN_FULL))
+	if (LIKELY(conn->state == CONN_FULL)) {
+		if (UNLIKELY(conn->level != 0))
+			recover_acknowledge(conn, rx->bhs);
 		ffp_header(conn, rx);
-	else if (conn->state < CONN_FULL)
+	} else if (conn->state < CONN_FULL) {
 		login_header(conn, rx);
-	else
+	} else {
 		rx->sink = TRANSPORT_SINK_DISCARD;
+	}
 	return 0;
 }
 
@@ -469,6 +479,8 @@ int conn_connected(void *user, struct transport_conn *wire)
 	conn->text.ttt = ISCSI_TAG_NONE;
 	conn->ping_ttt = ISCSI_TAG_NONE;
 	conn->finish.run = finish;
+	list_init(&conn->sent_tasks);
+	list_init(&conn->sent_controls);
 	conn->connected_ns = reactor_now_ns(core->reactor);
 	snprintf(conn->peer, sizeof(conn->peer), "%s", wire->peer);
 	snprintf(conn->local, sizeof(conn->local), "%s", wire->local);

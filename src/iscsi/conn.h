@@ -52,6 +52,8 @@ struct iscsi_task;
 struct control {
 	struct transport_pdu pdu;
 	struct iscsi_conn *conn;
+	struct list_node sent_link;
+	bool has_stat_sn;		/* it uses one up */
 	struct extents extents;		/* or its data is here */
 	uint32_t ping_bytes;
 	uint8_t data[];
@@ -77,6 +79,7 @@ struct iscsi_conn {
 	uint64_t received;		/* PDUs */
 	uint8_t state;			/* enum conn_state */
 	bool private_data;		/* what is sent and received must hold still */
+	uint8_t level;			/* ErrorRecoveryLevel */
 	struct iscsi_task *landing;	/* into whose memory the PDU that is now coming goes */
 	struct control *echo;		/* or a ping's answer into which it goes */
 
@@ -99,6 +102,14 @@ struct iscsi_conn {
 	unsigned controls;
 	uint32_t ping_bytes;
 	struct text_exchange text;
+
+	/* what has been sent and is not acknowledged, by StatSN; see iscsi/recover.c */
+	struct list sent_tasks;		/* by iscsi_task.sent_link */
+	struct list sent_controls;	/* by control.sent_link */
+	uint32_t sent_tasks_count;
+	uint32_t sent_unasked;		/* of both, since the initiator last told what it has */
+	uint32_t sent_bytes;		/* of data that waits with tasks */
+	uint32_t acknowledged;		/* the last ExpStatSN */
 
 	/* keep-alive; see iscsi/nop.c */
 	struct timer timer;		/* of the login, then of the keep-alive */
@@ -137,10 +148,10 @@ static inline bool conn_can_send(const struct iscsi_conn *conn)
 	return conn->state < CONN_CLOSING;
 }
 
-/* Whether no command and no other request of its own is under way. */
+/* Whether no command and no other request of its own is under way, but for what is only kept. */
 static inline bool conn_is_idle(const struct iscsi_conn *conn)
 {
-	return conn->tasks == 0 && conn->requests == 0;
+	return conn->tasks == conn->sent_tasks_count && conn->requests == 0;
 }
 
 /* Writes one line about CONN; those that a peer can provoke are limited. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "iscsi/ffp.h"
+#include "iscsi/recover.h"
 
 /* --- where data goes --- */
 
@@ -48,6 +49,8 @@ static enum transport_sink choose_sink(struct iscsi_task *task, struct transport
 {
 	struct scsi_cmd *cmd = &task->cmd;
 
+	if (UNLIKELY(task->recovery & RECOVERY_GAP))
+		return TRANSPORT_SINK_DISCARD;
 	if (UNLIKELY(task->flags & TASK_HELD))
 		return to_early(task, rx, offset, length);
 	if (UNLIKELY((task->flags & (TASK_COMPLETED | TASK_ABORTED)) || task->error != 0 ||
@@ -117,8 +120,15 @@ void dataout_landed(struct iscsi_task *task, const struct transport_rx *rx)
 	task->flags &= (uint16_t)~TASK_LANDING;
 	if (UNLIKELY(rx->data_digest_error)) {
 		reject_send(conn, rx->bhs, ISCSI_REJECT_DATA_DIGEST_ERROR, "data digest");
-		if (task->error == 0)
+		if (conn->level != 0)
+			task->recovery |= RECOVERY_GAP;
+		else if (task->error == 0)
 			task->error = -EBADMSG;
+	}
+	if (UNLIKELY(task->recovery & RECOVERY_GAP)) {
+		/* An R2T will ask for it, and all that comes behind. */
+		task->flags &= (uint16_t)~TASK_EARLY;
+		task->landing_length = 0;
 	}
 	if (UNLIKELY(task->flags & TASK_EARLY)) {
 		task->flags &= (uint16_t)~TASK_EARLY;
@@ -144,7 +154,7 @@ void dataout_landing_lost(struct iscsi_task *task)
 	task->error = -ECANCELED;
 	if (!(task->flags & TASK_HELD))
 		task_progress(task);
-	else if (task->flags & TASK_ABORTED)
+	else if ((task->flags & TASK_ABORTED) || (task->recovery & RECOVERY_CHECKED))
 		command_end(task);
 }
 
@@ -187,7 +197,11 @@ void dataout_header(struct iscsi_conn *conn, struct transport_rx *rx)
 			task->error = -EPROTO;
 		return;
 	}
-	fault = task->error == 0 ? find_fault(task, rx->bhs, rx->data_length) : NULL;
+	if (UNLIKELY(conn->level != 0) &&
+	    sn_gt(get_be32(rx->bhs->raw + BHS_AT_DATA_SN), task->data_sn))
+		task->recovery |= RECOVERY_GAP;
+	fault = task->error == 0 && !(task->recovery & RECOVERY_GAP) ?
+			find_fault(task, rx->bhs, rx->data_length) : NULL;
 	if (fault != NULL) {
 		conn_log(conn, LOG_LEVEL_WARNING, "Data-Out, ITT %08x: %s", bhs_itt(rx->bhs),
 			 fault);
@@ -238,6 +252,8 @@ void dataout_violation(struct transport_conn *wire, struct transport_task *trans
 
 	if (!conn_can_send(conn))
 		return;
+	if (conn->level != 0)
+		recover_acknowledge(conn, bhs);
 	switch (violation) {
 	case TRANSPORT_TOO_LONG:
 		conn_protocol_error(conn, "%s: %s", iscsi_opcode_name(bhs_opcode(bhs)), why);

@@ -24,6 +24,7 @@ static const struct ffp_op ops[ISCSI_OPCODE_MASK + 1] = {
 	[ISCSI_OPCODE_TASK_MANAGEMENT_REQUEST] = { request_header, request_pdu, tmf_run, false },
 	[ISCSI_OPCODE_TEXT_REQUEST] = { request_header, request_pdu, text_run, true },
 	[ISCSI_OPCODE_DATA_OUT] = { dataout_header, dataout_pdu, NULL, false },
+	[ISCSI_OPCODE_SNACK_REQUEST] = { snack_header, NULL, NULL, false },
 	[ISCSI_OPCODE_LOGOUT_REQUEST] = { request_header, request_pdu, logout_run, true },
 };
 
@@ -42,8 +43,6 @@ void ffp_header(struct iscsi_conn *conn, struct transport_rx *rx)
 				    iscsi_opcode_name(opcode), opcode);
 	else if (op->header != NULL)
 		reject_send(conn, rx->bhs, ISCSI_REJECT_PROTOCOL_ERROR, "in a discovery session");
-	else if (opcode == ISCSI_OPCODE_SNACK_REQUEST)
-		reject_send(conn, rx->bhs, ISCSI_REJECT_SNACK, "ErrorRecoveryLevel is 0");
 	else
 		reject_send(conn, rx->bhs, ISCSI_REJECT_COMMAND_NOT_SUPPORTED, "unknown opcode");
 }
@@ -81,6 +80,11 @@ static void request_pdu(struct iscsi_conn *conn, struct transport_rx *rx)
 
 	if (rx->context == NULL)
 		return;
+	/* RFC 7143 section 7.8: it has not come, and will once more. */
+	if (UNLIKELY(!runs && conn->level != 0)) {
+		reject_send(conn, rx->bhs, ISCSI_REJECT_DATA_DIGEST_ERROR, "data digest");
+		return;
+	}
 	if (!immediate) {
 		switch (session_sequence(session, bhs_cmd_sn(rx->bhs))) {
 		case SEQUENCE_LATER:

@@ -39,6 +39,8 @@ void nop_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data
 	     uint32_t data_length);
 /* Starts the keep-alive of a connection that has just entered the phase. */
 void nop_start(struct iscsi_conn *conn);
+/* A NOP-In that wants an answer: its ExpStatSN is what we want to know. */
+void nop_ask(struct iscsi_conn *conn);
 /* A NOP-In that wants no answer, to tell of the window. */
 void nop_announce(struct iscsi_conn *conn);
 
@@ -63,6 +65,9 @@ void tmf_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data
 
 /* The device server ends tasks at LUN of the session CONTEXT unanswered: another session asked. */
 void tmf_tasks_terminated(void *context, uint64_t lun);
+
+/* recover.c */
+void snack_header(struct iscsi_conn *conn, struct transport_rx *rx);
 
 /* reject.c */
 void reject_send(struct iscsi_conn *conn, const struct bhs *bhs, enum iscsi_reject_reason reason,

@@ -34,6 +34,7 @@ enum iscsi_digest_policy {
 /* RFC 7143 section 12.1.3 and RFC 3720's 96 bits: what a secret must have. */
 #define ISCSI_SECRET_MIN 12
 #define ISCSI_QUEUE_DEPTH_MAX 1024
+#define ISCSI_RECOVERY_MAX 1	/* the highest ErrorRecoveryLevel */
 
 /* What a session is to be like. Most of it goes into its negotiation. */
 struct iscsi_values {
@@ -46,6 +47,7 @@ struct iscsi_values {
 	bool initial_r2t;
 	bool immediate_data;
 	unsigned max_outstanding_r2t;	/* 0: default */
+	unsigned error_recovery_level;	/* at most, up to ISCSI_RECOVERY_MAX */
 	bool data_sequence_in_order;	/* whether Yes is demanded */
 	unsigned default_time2wait, default_time2retain;
 	unsigned max_session_connections;	/* of one session; 0: default 4 */

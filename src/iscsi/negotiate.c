@@ -165,6 +165,8 @@ static uint32_t ours_of(const struct negotiation *negotiation, enum key_id id)
 {
 	uint32_t ours = negotiation->policy->ours[id];
 
+	if (id == KEY_ERROR_RECOVERY_LEVEL && negotiate_is_discovery(negotiation))
+		return 0;
 	if (id == KEY_TASK_REPORTING && negotiation->value[KEY_MAX_CONNECTIONS] > 1)
 		return ours & 1u << REPORTING_RFC3720;
 	if (id == KEY_MAX_CONNECTIONS &&

@@ -145,6 +145,11 @@ void nop_pdu(struct iscsi_conn *conn, struct transport_rx *rx)
 	conn->echo = NULL;
 	if (rx->context == NULL)
 		return;
+	/* Above ErrorRecoveryLevel 0 it has not come, and its number is missing. */
+	if (UNLIKELY(rx->data_digest_error && conn->level != 0)) {
+		run_now(conn, rx, echo);
+		return;
+	}
 	if (!immediate)
 		sequence = session_sequence(session, bhs_cmd_sn(rx->bhs));
 	if (sequence != SEQUENCE_NOW) {
@@ -177,6 +182,14 @@ static bool send_ours(struct iscsi_conn *conn, uint32_t ttt)
 	bhs_nop_in_encode(&control->pdu.bhs, &nop);
 	control_send(control, false);
 	return true;
+}
+
+void nop_ask(struct iscsi_conn *conn)
+{
+	if (conn->ping_ttt != ISCSI_TAG_NONE)
+		return;
+	conn->ping_ttt = conn_new_ttt(conn);
+	send_ours(conn, conn->ping_ttt);
 }
 
 static void announced(struct transport_pdu *pdu, int err)

@@ -165,8 +165,13 @@ void session_join(struct iscsi_session *session, struct iscsi_conn *conn)
 	session->conn_count++;
 	conn->session = session;
 	conn->numbers.window = &session->numbers;
-	/* A digest is computed apart from the transfer: the bytes must hold still. */
-	conn->private_data = conn->keys.data_digest;
+	/*
+	 * A digest is computed apart from the transfer, and what is sent again must be what it
+	 * was: the bytes must hold still.
+	 */
+	conn->private_data = conn->keys.data_digest || conn->keys.error_recovery_level != 0;
+	conn->level = session_is_discovery(session) ? 0 : conn->keys.error_recovery_level;
+	conn->acknowledged = conn->numbers.stat_sn;
 }
 
 int session_create(struct iscsi_conn *conn)

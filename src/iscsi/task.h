@@ -36,6 +36,16 @@ enum {
 	TASK_TERMINATED = 0x8000,	/* its data-out is not to come any more */
 };
 
+/* Above ErrorRecoveryLevel 0; see iscsi/recover.c. */
+enum {
+	RECOVERY_GAP = 0x01,		/* unsolicited data is missing: what follows is thrown away */
+	RECOVERY_CHECKED = 0x02,	/* HELD until the digest of its immediate data is known */
+	RECOVERY_SENT = 0x04,		/* its response is out, and not yet acknowledged */
+	RECOVERY_RESENDING = 0x08,	/* data is on its way once more */
+	RECOVERY_WANTED = 0x10,		/* and is to be, as snack says */
+	RECOVERY_RESEGMENT = 0x20,	/* all of it, with the response (R-Data) */
+};
+
 struct iscsi_task {
 	/* what every command touches, together */
 	uint16_t flags;
@@ -46,6 +56,7 @@ struct iscsi_task {
 	uint32_t received;		/* bytes of data-out that came unsolicited */
 	uint32_t landing_length;
 	uint32_t data_sn;		/* of the next unsolicited Data-Out */
+	uint8_t recovery;		/* RECOVERY_... */
 	uint64_t serial;		/* age within the session */
 	struct iscsi_session *session;
 	struct iscsi_conn *conn;	/* that has its allegiance */
@@ -54,6 +65,11 @@ struct iscsi_task {
 	struct scsi_cmd cmd;
 
 	/* rarely needed */
+	struct list_node sent_link;	/* of conn->sent_tasks */
+	struct {
+		uint32_t first, count;	/* Data-In PDUs that a SNACK asked for; count 0: all behind */
+		uint32_t tag;		/* SNACK Tag of an R-Data SNACK */
+	} snack;
 	struct extents early;		/* data that came before cmd.data was there or fitted */
 	uint8_t sense[2 + SCSI_SENSE_MAX];	/* SenseLength and sense */
 };

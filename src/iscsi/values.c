@@ -65,6 +65,7 @@ int values_check(struct iscsi_values *values)
 	    values->max_recv_data_segment_length > BHS_DATA_LEN_MAX ||
 	    values->max_burst_length < 512 || values->max_burst_length > BHS_DATA_LEN_MAX ||
 	    values->first_burst_length < 512 || values->max_outstanding_r2t > 65535 ||
+	    values->error_recovery_level > ISCSI_RECOVERY_MAX ||
 	    values->max_session_connections > 65535 || values->default_time2wait > 3600 ||
 	    values->default_time2retain > 3600)
 		return -EINVAL;
@@ -126,7 +127,7 @@ void values_policy(const struct iscsi_values *values, const struct transport_lim
 	ours[KEY_DATA_SEQUENCE_IN_ORDER] = values->data_sequence_in_order;
 	ours[KEY_DEFAULT_TIME2WAIT] = values->default_time2wait;
 	ours[KEY_DEFAULT_TIME2RETAIN] = values->default_time2retain;
-	ours[KEY_ERROR_RECOVERY_LEVEL] = 0;
+	ours[KEY_ERROR_RECOVERY_LEVEL] = limits->resends ? values->error_recovery_level : 0;
 	ours[KEY_TASK_REPORTING] = 1u << REPORTING_RFC3720 | 1u << REPORTING_RESPONSE_FENCE |
 				   1u << REPORTING_FAST_ABORT;
 	ours[KEY_PROTOCOL_LEVEL] = 2;
