@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CONNS_MAX 64
 #define DEPTH_MAX 1024
@@ -335,6 +336,15 @@ static int load_run(const struct config *config)
 		load_hold(load);
 	}
 	rc = load->failed ? 1 : 0;
+	/*
+	 * libiscsi 1.19 has a thread for each iSER connection, which it neither joins nor keeps from
+	 * writing to what it frees when the target, as LIO does, disconnects after the logout. The
+	 * process's end closes the connections as well.
+	 */
+	if (config->is_iser) {
+		fflush(NULL);
+		_exit(rc);
+	}
 	load_close(load);
 	return rc;
 }
@@ -417,6 +427,20 @@ static void take_option(struct config *config, int id, const char *value)
 	}
 }
 
+/*
+ * Over iSER libiscsi 1.19 takes memory from malloc for zeroed, which holds for a process's first
+ * connection at most. The C library can fill it so, if it is told before it starts.
+ */
+static void ask_for_zeroed_memory(char **argv)
+{
+	static const char *const name = "GLIBC_TUNABLES";
+
+	if (getenv(name) != NULL)
+		return;
+	setenv(name, "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0", 1);
+	execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv)
 {
 	struct config config = {
@@ -438,5 +462,7 @@ int main(int argc, char **argv)
 	}
 	config.url = argv[optind];
 	config.is_iser = !strncmp(config.url, "iser:", 5);
+	if (config.is_iser)
+		ask_for_zeroed_memory(argv);
 	return load_run(&config);
 }
