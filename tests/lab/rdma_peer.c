@@ -11,6 +11,7 @@
  *                                              the answer; ends when it is cut off
  *   rdma-peer deaf ADDRESS IQN                 has none for the login's answer either
  *   rdma-peer idle ADDRESS IQN                 connects and says nothing
+ *   rdma-peer stay ADDRESS IQN                 (well-behaved:) logs in and stays until killed
  *
  * Exit status: 0 all went as it should, 1 and one line else.
  */
@@ -453,6 +454,19 @@ static int run_silent(const char *what, const char *address, const char *iqn)
 	return 0;
 }
 
+static int run_stay(const char *address, const char *iqn)
+{
+	struct peer peer;
+
+	peer_connect(&peer, address, RECEIVES, 6);
+	if (!log_in(&peer, iqn) || !ask(&peer))
+		die("no login");
+	printf("stay\n");
+	fflush(stdout);
+	pause();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	alarm(150);
@@ -465,5 +479,7 @@ int main(int argc, char **argv)
 	if (argc == 4 && (strcmp(argv[1], "mute") == 0 || strcmp(argv[1], "deaf") == 0 ||
 			  strcmp(argv[1], "idle") == 0))
 		return run_silent(argv[1], argv[2], argv[3]);
-	die("usage: rdma-peer garbage | cycles | mute | deaf | idle ADDRESS IQN ... (see its source)");
+	if (argc == 4 && strcmp(argv[1], "stay") == 0)
+		return run_stay(argv[2], argv[3]);
+	die("usage: rdma-peer garbage | cycles | mute | deaf | idle | stay ADDRESS IQN ... (see its source)");
 }
