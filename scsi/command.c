@@ -50,6 +50,14 @@ static void count(struct scsi_cmd *cmd)
 
 static void meet_fate(struct scsi_cmd *cmd)
 {
+	if (cmd->fate == FATE_TIMED_OUT) {
+		cmd->aborted = false;
+		cmd->data_in_length = 0;
+		sense_timed_out(cmd);
+		if (cmd->set != NULL)
+			order_check_condition(cmd);
+		return;
+	}
 	cmd->status = SCSI_STATUS_TASK_ABORTED;
 	cmd->sense_length = 0;
 	cmd->data_in_length = 0;

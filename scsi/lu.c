@@ -267,6 +267,7 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 	lu->read_only = config->read_only || config->store->traits.read_only;
 	lu->removable = config->removable;
 	lu->rotation_rate = config->rotation_rate;
+	lu->command_timeout_s = config->command_timeout;
 	ret = set_blocks(lu, config, &complaint);
 	if (ret == 0)
 		ret = set_physical(lu, config, &complaint);

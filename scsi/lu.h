@@ -17,6 +17,7 @@
 
 #include "base/counter.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "scsi/access.h"
 #include "scsi/attention.h"
 #include "scsi/mode.h"
@@ -106,6 +107,7 @@ struct scsi_lu {
 	_Atomic uint32_t mode_bits; /* seldom written: mode.h */
 	_Atomic bool is_ejected; /* seldom written */
 	uint16_t rotation_rate;
+	uint32_t command_timeout_s; /* 0: none */
 	uint8_t vendor[SCSI_VENDOR_LENGTH]; /* blank-padded */
 	uint8_t product[SCSI_PRODUCT_LENGTH];
 	uint8_t revision[SCSI_REVISION_LENGTH];
@@ -145,6 +147,8 @@ struct task_lane {
 	struct scsi_lu *lu;
 	struct list sets; /* struct nexus_lu */
 	struct list legs; /* of sweeps, oldest first */
+	struct timer deadline;
+	struct log_limit limit;
 };
 
 struct target_port {

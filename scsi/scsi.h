@@ -153,6 +153,7 @@ struct scsi_lu_config {
 	uint8_t naa_length;		/* 8 or 16; 0: made from store identity or SEED */
 	const char *seed;		/* names this LU for ever: target name and LUN; used when the store has no identity */
 	uint32_t maximum_transfer;	/* bytes, 0: default */
+	uint32_t command_timeout;	/* seconds after which a command is cancelled, 0: never */
 	struct keeper *keeper;		/* of state that survives a restart, NULL: none; outlives the LU */
 };
 

@@ -316,6 +316,14 @@ int sense_store_error(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, int 
 	return sense_fail(cmd, &sense);
 }
 
+/* LOGICAL UNIT COMMUNICATION TIME-OUT */
+int sense_timed_out(struct scsi_cmd *cmd)
+{
+	if (cmd->lu != NULL)
+		counter_increment(&lu_counters(cmd)->errors);
+	return fail(cmd, SENSE_KEY_ABORTED_COMMAND, 0x0801);
+}
+
 int sense_port_error(struct scsi_cmd *cmd, int err)
 {
 	const struct errno_sense *row = errno_row(port_errors, err);

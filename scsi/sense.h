@@ -87,6 +87,8 @@ int sense_miscompare(struct scsi_cmd *cmd, uint64_t offset);
 int sense_store_error(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, int err);
 /* The same as sense, whatever becomes of it. */
 struct sense sense_of_store_error(enum store_op op, int err);
+/* Its time is over. */
+int sense_timed_out(struct scsi_cmd *cmd);
 /* What is wrong when the port fails to get the data-out with ERR. */
 int sense_port_error(struct scsi_cmd *cmd, int err);
 

@@ -8,6 +8,7 @@
 
 #include "base/container.h"
 #include "scsi/command.h"
+#include "scsi/deadline.h"
 #include "scsi/lu.h"
 #include "scsi/order.h"
 
@@ -64,6 +65,8 @@ int taskset_join(struct scsi_nexus *nexus)
 			return -ENOMEM;
 		}
 		set->lane = lane;
+		if (list_is_empty(&lane->sets))
+			deadline_start(lane);
 		list_push_back(&lane->sets, &set->link);
 	}
 	return 0;
@@ -72,8 +75,13 @@ int taskset_join(struct scsi_nexus *nexus)
 void taskset_leave(struct scsi_nexus *nexus)
 {
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
-		if (nexus->lu[i].lane != NULL)
+		struct task_lane *lane = nexus->lu[i].lane;
+
+		if (lane != NULL) {
 			list_remove(&nexus->lu[i].link);
+			if (list_is_empty(&lane->sets))
+				deadline_stop(lane);
+		}
 		nexus->lu[i].lane = NULL;
 		if (nexus->lu[i].nexus != NULL)
 			order_fini(&nexus->lu[i]);
@@ -122,25 +130,25 @@ void taskset_ended(struct scsi_cmd *cmd)
 	end_legs(leg->lane);
 }
 
-static void choose_fate(struct scsi_cmd *cmd, const struct taskset_sweep *sweep, bool *silenced)
+static enum scsi_fate choose_fate(const struct scsi_cmd *cmd, const struct taskset_sweep *sweep,
+				  bool *silenced)
 {
-	/* Whoever has aborted it before has also decided how it ends. */
-	if (cmd->aborted)
-		return;
-	cmd->fate = FATE_SILENT;
+	/* Whoever has aborted it before has also decided how it ends; time has no say. */
+	if (cmd->aborted && cmd->fate != FATE_TIMED_OUT)
+		return (enum scsi_fate)cmd->fate;
 	if (cmd->nexus == sweep->asker)
-		return;
+		return FATE_SILENT;
 	if (sweep->with_status)
-		cmd->fate = FATE_TASK_ABORTED;
-	else
-		*silenced = true;
+		return FATE_TASK_ABORTED;
+	*silenced = true;
+	return FATE_SILENT;
 }
 
-/* May complete CMD before it returns. */
-static void terminate(struct scsi_cmd *cmd)
+void taskset_terminate(struct scsi_cmd *cmd, enum scsi_fate fate)
 {
 	bool waits_for_data = cmd->phase == SCSI_PHASE_DATA_OUT && !cmd->aborted;
 
+	cmd->fate = (uint8_t)fate;
 	scsi_cmd_abort(cmd);
 	if (waits_for_data)
 		cmd->port->terminate_data_transfer(cmd);
@@ -155,20 +163,21 @@ void taskset_abort(struct nexus_lu *set)
 	list_splice_back(&victims, &set->commands);
 	while ((node = list_pop_front(&victims)) != NULL) {
 		list_push_back(&set->commands, node);
-		terminate(container_of(node, struct scsi_cmd, link));
+		taskset_terminate(container_of(node, struct scsi_cmd, link), FATE_SILENT);
 	}
 }
 
 static void abort_one(struct sweep_leg *leg, struct scsi_cmd *cmd, bool *silenced)
 {
-	choose_fate(cmd, leg->sweep, silenced);
+	enum scsi_fate fate = choose_fate(cmd, leg->sweep, silenced);
+
 	if (cmd->leg != NULL) {
 		leg->in_line = true;
 	} else if (cmd->phase != SCSI_PHASE_SWEEP) {
 		cmd->leg = leg;
 		leg->waiting++;
 	}
-	terminate(cmd);
+	taskset_terminate(cmd, fate);
 }
 
 static void abort_set(struct sweep_leg *leg, struct nexus_lu *set)

@@ -71,11 +71,14 @@ int cmd_sweep(struct scsi_cmd *cmd, struct taskset_sweep *sweep,
 enum scsi_fate {
 	FATE_SILENT, /* nothing is sent */
 	FATE_TASK_ABORTED, /* status TASK ABORTED */
+	FATE_TIMED_OUT, /* CHECK CONDITION: deadline.h */
 };
 
 /* The task sets of a new nexus, on its reactor, are found by sweeps from now on. 0 or -ENOMEM. */
 int taskset_join(struct scsi_nexus *nexus);
 void taskset_leave(struct scsi_nexus *nexus);
+/* Aborts CMD, which then ends with FATE; it may be gone when this returns. */
+void taskset_terminate(struct scsi_cmd *cmd, enum scsi_fate fate);
 /* Aborts all commands of SET on its own nexus's behalf, with no answer; on its reactor. */
 void taskset_abort(struct nexus_lu *set);
 /* An aborted CMD has completed: whoever waits for it hears of it. */

@@ -144,6 +144,7 @@ struct config_lun {
 	bool removable;
 	bool thin;
 	uint16_t rotation_rate;
+	uint16_t command_timeout;
 	char *vendor; /* these four: NULL is the default */
 	char *product;
 	char *revision;

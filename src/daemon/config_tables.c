@@ -253,6 +253,8 @@ const struct setting config_lun_settings[] = {
 	{ "thin", SETTING_BOOL, LUN(thin), .help = "report thin provisioning" },
 	{ "rotation-rate", SETTING_INTEGER, LUN(rotation_rate), 0, 65534,
 	  .help = "revolutions a minute; 1: solid state, 0: not reported" },
+	{ "command-timeout", SETTING_INTEGER, LUN(command_timeout), 0, 3600,
+	  .help = "seconds after which a command is cancelled; 0: never" },
 	{ "vendor", SETTING_STRING, LUN(vendor), 1, 8, .help = "T10 vendor identification" },
 	{ "product", SETTING_STRING, LUN(product), 1, 16, .help = "product identification" },
 	{ "revision", SETTING_STRING, LUN(revision), 1, 4, .help = "product revision" },

@@ -100,6 +100,7 @@ static int create_lu(struct builder *builder, const struct config_target *target
 		.removable = lun->removable,
 		.thin = lun->thin,
 		.rotation_rate = lun->rotation_rate,
+		.command_timeout = lun->command_timeout,
 		.vendor = lun->vendor,
 		.product = lun->product,
 		.revision = lun->revision,

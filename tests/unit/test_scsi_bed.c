@@ -378,6 +378,7 @@ void bed_setup(struct bed *bed, const struct bed_config *config)
 	list_init(&bed->keeper.held);
 	assert_int_equal(memory_create(&memory, &bed->memory), 0);
 	reactor.memory = bed->memory;
+	reactor.clock = config->clock;
 	assert_int_equal(reactor_create(&reactor, &bed->reactor), 0);
 	bed->arena = reactor_arena(bed->reactor);
 	make_store(bed, config);

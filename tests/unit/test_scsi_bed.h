@@ -67,6 +67,7 @@ struct bed_config {
 	const char *kind;
 	struct store_argument setting;
 	bool keeps; /* there is a keeper */
+	struct clock *clock; /* NULL: the machine's */
 	struct scsi_lu_config lu;
 };
 
