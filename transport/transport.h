@@ -286,11 +286,20 @@ struct transport_conn {
 
 /* --- listening --- */
 
+/* What the sockets of a listener are to be like; zeros are the kernel's defaults. TCP alone. */
+struct transport_socket {
+	uint8_t dscp;			/* differentiated services code point, 0 to 63 */
+	uint32_t send_buffer, receive_buffer;	/* bytes */
+	const char *interface;		/* only what comes in there, NULL: any */
+	bool multipath;			/* MPTCP (RFC 8684), for whoever asks for it; TCP where the kernel has none */
+};
+
 struct transport_listener_config {
 	const char *address;	/* numeric IPv4 or IPv6 */
 	uint16_t port;
 	struct reactor *reactor;	/* that accepts */
 	unsigned stall_seconds;	/* a peer that takes nothing for so long is dropped; 0: default 30 */
+	struct transport_socket socket;
 	void *user;
 	/* Which reactor shall own a connection from PEER (numeric, no port); NULL: none, close it. */
 	struct reactor *(*place)(void *user, const char *peer);
@@ -315,6 +324,7 @@ struct transport_listener_ops {
 
 struct transport_listener {
 	const struct transport_listener_ops *ops;
+	bool is_multipath;	/* by MPTCP too */
 	char address[64];	/* "0.0.0.0:3260", with the port really bound */
 	uint16_t port;
 };

@@ -597,10 +597,33 @@ static int read_initiators(struct reader *reader, const config_setting_t *entry,
 
 /* --- targets and portals ----------------------------------------------------------- */
 
+/* The values of its own that GROUP, a portal or a target, may have. */
+static int read_override(struct reader *reader, const config_setting_t *group,
+			 struct iscsi_override *override)
+{
+	const config_setting_t *values = config_setting_get_member(group, CONFIG_OVERRIDE);
+
+	if (values == NULL)
+		return 0;
+	if (config_setting_type(values) != CONFIG_TYPE_GROUP)
+		return fail(reader, config_setting_source_line(values),
+			    "\"" CONFIG_OVERRIDE "\" must be a group: { ... }");
+	for (int i = 0; i < config_setting_length(values); i++) {
+		const config_setting_t *member = config_setting_get_elem(values, (unsigned)i);
+		const struct setting *row =
+			setting_find(config_override_settings, config_setting_name(member));
+
+		if (row != NULL)
+			memset(override->given + row->offset, 1, row->width);
+	}
+	return read_members(reader, values, config_override_settings, &override->values, NULL,
+			    CONFIG_OVERRIDE);
+}
+
 static int read_target(struct reader *reader, const config_setting_t *entry, void *element,
 		       void *parent)
 {
-	static const char *const also[] = { CONFIG_LUNS, CONFIG_ACCESS, NULL };
+	static const char *const also[] = { CONFIG_LUNS, CONFIG_ACCESS, CONFIG_OVERRIDE, NULL };
 	struct config_target *target = element;
 	const config_setting_t *luns = config_setting_get_member(entry, CONFIG_LUNS);
 	void *array = NULL;
@@ -609,6 +632,8 @@ static int read_target(struct reader *reader, const config_setting_t *entry, voi
 	(void)parent;
 	target->place.line = line_of(entry, "name");
 	rc = read_members(reader, entry, config_target_settings, target, also, CONFIG_TARGETS);
+	if (rc == 0)
+		rc = read_override(reader, entry, &target->override);
 	if (rc == 0)
 		rc = read_access(reader, entry, &target->access);
 	if (rc != 0 || luns == NULL)
@@ -622,7 +647,7 @@ static int read_target(struct reader *reader, const config_setting_t *entry, voi
 static int read_portal(struct reader *reader, const config_setting_t *entry, void *element,
 		       void *parent)
 {
-	static const char *const also[] = { CONFIG_ACCESS, NULL };
+	static const char *const also[] = { CONFIG_ACCESS, CONFIG_OVERRIDE, NULL };
 	struct config_portal *portal = element;
 	int rc;
 
@@ -630,6 +655,8 @@ static int read_portal(struct reader *reader, const config_setting_t *entry, voi
 	config_portal_set_defaults(portal);
 	portal->place.line = line_of(entry, "address");
 	rc = read_members(reader, entry, config_portal_settings, portal, also, CONFIG_PORTALS);
+	if (rc == 0)
+		rc = read_override(reader, entry, &portal->override);
 	return rc == 0 ? read_access(reader, entry, &portal->access) : rc;
 }
 

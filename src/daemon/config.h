@@ -121,6 +121,11 @@ struct config_portal {
 	char *address; /* numeric */
 	uint16_t port;
 	uint16_t group;
+	struct iscsi_override override;
+	uint8_t dscp;
+	uint32_t send_buffer, receive_buffer; /* bytes, 0: the kernel's */
+	char *interface; /* or NULL */
+	bool mptcp;
 	bool iser; /* beside TCP */
 	bool optional; /* of the built-in default: no error where this family is missing */
 };
@@ -158,6 +163,9 @@ struct config_target {
 	struct config_place place;
 	char *name; /* normal form */
 	char *alias; /* or NULL */
+	char *redirect; /* or NULL */
+	bool redirect_permanently;
+	struct iscsi_override override;
 	struct config_lun *luns;
 	unsigned lun_count;
 	struct config_access access;

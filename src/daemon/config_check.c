@@ -331,10 +331,13 @@ void config_free(struct config *config)
 		free(target->luns);
 		free(target->name);
 		free(target->alias);
+		free(target->redirect);
 	}
 	free(config->targets);
-	for (unsigned i = 0; i < config->portal_count; i++)
+	for (unsigned i = 0; i < config->portal_count; i++) {
 		free(config->portals[i].address);
+		free(config->portals[i].interface);
+	}
 	free(config->portals);
 	free(config->performance.cores);
 	free(config->control.socket);

@@ -34,6 +34,7 @@ extern const struct setting config_override_settings[];
 #define CONFIG_PORTALS "portals"
 #define CONFIG_TARGETS "targets"
 #define CONFIG_LUNS "luns"
+#define CONFIG_OVERRIDE "iscsi" /* in a portal or a target */
 #define CONFIG_STORE "store"
 #define CONFIG_FILTERS "filters"
 #define CONFIG_ACCESS "access"

@@ -238,13 +238,25 @@ destroy:
 	return rc;
 }
 
+/* The deepest queue of any session. */
+static unsigned deepest(const struct config *config)
+{
+	unsigned depth = config->iscsi.values.queue_depth;
+
+	for (unsigned i = 0; i < config->portal_count; i++)
+		depth = max(depth, config->portals[i].override.values.queue_depth);
+	for (unsigned i = 0; i < config->target_count; i++)
+		depth = max(depth, config->targets[i].override.values.queue_depth);
+	return depth;
+}
+
 void machine_open_iser(struct machine *machine, const struct config *config)
 {
 	const struct iser_config iser = {
 		.memory = machine->memory,
 		.reactors = machine->reactors,
 		.reactor_count = machine->reactor_count,
-		.window = config->iscsi.values.queue_depth,
+		.window = deepest(config),
 		.busy_poll_us = config->performance.busy_poll_us,
 		.odp = config->iser.odp,
 		.invalidate = config->iser.remote_invalidate,

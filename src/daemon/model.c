@@ -206,6 +206,10 @@ static int add_target(struct builder *builder, const struct config_target *targe
 	if (rc != 0)
 		return fail(builder, &target->place, rc, "target %s: %s", target->name,
 			    strerror(-rc));
+	iscsi_node_override_target(model->node, target->name, &target->override);
+	if (target->redirect != NULL)
+		iscsi_node_redirect_target(model->node, target->name, target->redirect,
+					   target->redirect_permanently);
 	return add_target_access(builder, target);
 }
 
@@ -218,6 +222,7 @@ static int add_iser_portal(struct builder *builder, const struct config_portal *
 		.port = portal->port,
 		.group = portal->group,
 		.access = access,
+		.override = &portal->override,
 	};
 	char why[256] = "";
 	int rc;
@@ -240,6 +245,14 @@ static int add_portal(struct builder *builder, const struct config_portal *porta
 		.address = portal->address,
 		.port = portal->port,
 		.group = portal->group,
+		.override = &portal->override,
+		.socket = {
+			.dscp = portal->dscp,
+			.send_buffer = portal->send_buffer,
+			.receive_buffer = portal->receive_buffer,
+			.interface = portal->interface,
+			.multipath = portal->mptcp,
+		},
 	};
 	char why[256] = "";
 	int rc = add_access(builder, &portal->access, &config.access);

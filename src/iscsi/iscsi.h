@@ -156,6 +156,14 @@ int iscsi_node_set_target_access(struct iscsi_node *node, const char *name,
 int iscsi_node_override_target(struct iscsi_node *node, const char *name,
 			       const struct iscsi_override *override);
 
+/*
+ * From now on logins to the target NAME are sent to ADDRESS ("192.0.2.1:3260", "[2001:db8::1]:3260",
+ * a host name; copied), but for those that have come by just that address. Before the reactors run.
+ * -ENOENT, -EINVAL.
+ */
+int iscsi_node_redirect_target(struct iscsi_node *node, const char *name, const char *address,
+			       bool permanently);
+
 struct iscsi_portal_config {
 	const char *address;
 	uint16_t port;
@@ -163,6 +171,7 @@ struct iscsi_portal_config {
 	const struct iscsi_access *access;	/* who may connect there, NULL: all; its accounts do not count */
 	struct iser *iser;	/* listens by iSER there, NULL: on TCP */
 	const struct iscsi_override *override;	/* copied; NULL: none */
+	struct transport_socket socket;
 };
 
 /*
@@ -231,7 +240,7 @@ void iscsi_node_visit_targets(const struct iscsi_node *node,
 			      void (*visit)(void *context, const char *name, const char *alias,
 					    const struct scsi_target *scsi),
 			      void *context);
-/* "192.0.2.1:3260,1" and "tcp" or "iser" for each portal. */
+/* "192.0.2.1:3260,1" and "tcp", "mptcp" or "iser" for each portal. */
 void iscsi_node_visit_portals(const struct iscsi_node *node,
 			      void (*visit)(void *context, const char *address, uint16_t group,
 					    const char *transport),

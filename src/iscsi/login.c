@@ -54,11 +54,18 @@ static void respond(struct login *login, bool transit)
 	control_send(control, true);
 }
 
+static bool is_redirection(int status)
+{
+	return status == ISCSI_LOGIN_TARGET_MOVED_TEMPORARILY ||
+	       status == ISCSI_LOGIN_TARGET_MOVED_PERMANENTLY;
+}
+
 /* Says the refusal and ends the connection. */
 static void send_refusal(struct login *login)
 {
 	struct iscsi_conn *conn = login->conn;
-	struct control *control = control_alloc(conn, 0);
+	struct cursor text = cursor_writer(login->out, sizeof(login->out));
+	struct control *control;
 	struct bhs_login_response response = {
 		.tsih = login->tsih,
 		.itt = login->itt,
@@ -68,8 +75,13 @@ static void send_refusal(struct login *login)
 		.version_active = ISCSI_VERSION,
 	};
 
+	if (is_redirection(login->refusal))
+		text_put(&text, keys[KEY_TARGET_ADDRESS].name, login->target->redirect);
+	response.data_len = (uint32_t)cursor_offset(&text);
+	control = control_alloc(conn, response.data_len);
 	if (control != NULL) {
 		memcpy(response.isid, login->isid, sizeof(response.isid));
+		memcpy(control->data, login->out, response.data_len);
 		bhs_login_response_encode(&control->pdu.bhs, &response);
 		control_send(control, true);
 	}
@@ -92,10 +104,16 @@ static void refuse(struct login *login, int status, const char *why)
 {
 	struct iscsi_conn *conn = login->conn;
 	const char *target = login->negotiation.target_name;
-	unsigned delay = login_count_failure(login, status);
+	unsigned delay;
 
 	login->is_refused = true;
 	login->refusal = (uint16_t)status;
+	if (is_redirection(status)) {
+		conn_explain(conn, LOG_LEVEL_INFO, "login to %s: %s", target, why);
+		send_refusal(login);
+		return;
+	}
+	delay = login_count_failure(login, status);
 	conn_explain(conn, LOG_LEVEL_WARNING, "login%s%s refused with %04xh (%s): %s",
 		     target[0] != '\0' ? " to " : "", target, (unsigned)status,
 		     iscsi_login_status_name((uint16_t)status), why);
@@ -303,6 +321,19 @@ static int find_target(struct login *login, const char **why)
 	return 0;
 }
 
+/* Whether the initiator is to go elsewhere (RFC 7143 section 11.13.5). Whoever has come by that address stays. */
+static int redirect(const struct login *login, const char **why)
+{
+	const struct iscsi_target *target = login->target;
+
+	if (target == NULL || target->redirect[0] == '\0' ||
+	    strcmp(target->redirect, login->conn->local) == 0)
+		return 0;
+	*why = "redirected";
+	return target->is_moved ? ISCSI_LOGIN_TARGET_MOVED_PERMANENTLY :
+				  ISCSI_LOGIN_TARGET_MOVED_TEMPORARILY;
+}
+
 /* Who wants what: after the first request has been evaluated. */
 static int identify(struct login *login, struct cursor *answer, const char **why)
 {
@@ -317,6 +348,8 @@ static int identify(struct login *login, struct cursor *answer, const char **why
 		status = find_target(login, why);
 	if (status == 0)
 		status = login_authorize(login, why);
+	if (status == 0)
+		status = redirect(login, why);
 	if (status != 0 || login->target == NULL)
 		return status;
 	text_put_number(answer, keys[KEY_TARGET_PORTAL_GROUP_TAG].name,

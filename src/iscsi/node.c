@@ -122,6 +122,23 @@ int iscsi_node_override_target(struct iscsi_node *node, const char *name,
 	return 0;
 }
 
+int iscsi_node_redirect_target(struct iscsi_node *node, const char *name, const char *address,
+			       bool permanently)
+{
+	char normal[NAME_LEN_MAX + 1];
+	struct iscsi_target *target = NULL;
+
+	if (iscsi_target_name(name, normal) == 0)
+		target = node_find_target(node, normal);
+	if (target == NULL)
+		return -ENOENT;
+	if (address[0] == '\0' || strlen(address) > NODE_ADDRESS_MAX)
+		return -EINVAL;
+	strcpy(target->redirect, address);
+	target->is_moved = permanently;
+	return 0;
+}
+
 const struct iscsi_access *node_access(const struct iscsi_node *node,
 				       const struct iscsi_target *target)
 {
@@ -399,6 +416,7 @@ int iscsi_node_add_portal(struct iscsi_node *node, const struct iscsi_portal_con
 		.place_near = place_near,
 		.connected = conn_connected,
 		.lost = lost,
+		.socket = config->socket,
 	};
 	struct iscsi_portal *portal;
 	int err;
@@ -422,6 +440,8 @@ int iscsi_node_add_portal(struct iscsi_node *node, const struct iscsi_portal_con
 		err = iser_listen(config->iser, &listen, &portal->listener, error, error_size);
 	} else {
 		err = tcp_listen(&listen, &portal->listener, error, error_size);
+		if (err == 0 && portal->listener->is_multipath)
+			portal->transport = "mptcp";
 	}
 	if (err != 0) {
 		list_remove(&portal->link);

@@ -17,6 +17,8 @@
 #include "iscsi/iscsi.h"
 #include "iscsi/negotiate.h"
 
+#define NODE_ADDRESS_MAX 255
+
 struct iscsi_target {
 	struct list_node link;
 	char name[NAME_LEN_MAX + 1];
@@ -24,6 +26,8 @@ struct iscsi_target {
 	struct scsi_target *scsi;
 	const struct iscsi_access *access;	/* NULL: everybody's, or nobody's; node_access */
 	struct iscsi_override override;
+	char redirect[NODE_ADDRESS_MAX + 1];	/* where logins are sent; "": nowhere */
+	bool is_moved;				/* for good */
 };
 
 struct iscsi_portal {
@@ -35,7 +39,7 @@ struct iscsi_portal {
 	uint16_t group;
 	const struct iscsi_access *access;	/* NULL: for all */
 	struct iscsi_override override;
-	const char *transport;	/* "tcp" or "iser": for people */
+	const char *transport;	/* "tcp", "mptcp" or "iser": for people */
 	struct log_limit limit;	/* of the accepting reactor */
 };
 

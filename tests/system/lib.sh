@@ -74,7 +74,7 @@ control: { socket = "$work/control.sock"; };
 state: { directory = "$work/state"; };
 portals = ( { address = "127.0.0.1"; port = $port; } ${more_portals:-} );
 ${settings:-}
-targets = ( { name = "$target"; luns = ( $luns ); } );
+targets = ( { name = "$target"; ${target_settings:-} luns = ( $luns ); } );
 END
 	"$build/piniond" -f -c "$work/pinion.conf" >>"$daemon_log" 2>&1 &
 	daemon_pid=$!

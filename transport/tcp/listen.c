@@ -20,6 +20,11 @@
 #include "transport/stream/stream.h"
 #include "transport/tcp/tcp.h"
 
+/* Headers of older systems lack it. */
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
 enum {
 	BACKLOG = 1024, /* the kernel's own limit (somaxconn) may be lower */
 	RETRY_MS = 100, /* after an accept that failed */
@@ -202,8 +207,11 @@ static void set_option(int fd, int level, int option, int value)
 }
 
 /* Accepted sockets inherit all of these from the listening one. */
-static void set_options(int fd, int family, unsigned stall_seconds)
+static void set_options(int fd, int family, const struct transport_listener_config *config)
 {
+	const struct transport_socket *wanted = &config->socket;
+	unsigned stall_seconds = config->stall_seconds;
+
 	if (stall_seconds == 0)
 		stall_seconds = STREAM_STALL_DEFAULT_S;
 	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -215,10 +223,39 @@ static void set_options(int fd, int family, unsigned stall_seconds)
 	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
 	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)(stall_seconds * 1000));
+	if (wanted->send_buffer != 0)
+		set_option(fd, SOL_SOCKET, SO_SNDBUF, (int)wanted->send_buffer);
+	if (wanted->receive_buffer != 0)
+		set_option(fd, SOL_SOCKET, SO_RCVBUF, (int)wanted->receive_buffer);
+	/* The upper six bits of what was the type of service. */
+	if (wanted->dscp != 0 && family == AF_INET6)
+		set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, wanted->dscp << 2);
+	else if (wanted->dscp != 0)
+		set_option(fd, IPPROTO_IP, IP_TOS, wanted->dscp << 2);
+}
+
+/* A socket of FAMILY; of MPTCP where that is wanted and there is some. */
+static int create_socket(int family, bool *is_multipath)
+{
+	const int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int fd = -1;
+
+	if (*is_multipath)
+		fd = socket(family, type, IPPROTO_MPTCP);
+	*is_multipath = fd >= 0;
+	return fd >= 0 ? fd : socket(family, type, 0);
+}
+
+static int bind_to_interface(int fd, const char *interface)
+{
+	if (interface == NULL)
+		return 0;
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
+			  (socklen_t)strlen(interface) + 1);
 }
 
 /* A listening descriptor, or a negative errno. */
-static int open_socket(const struct transport_listener_config *config)
+static int open_socket(const struct transport_listener_config *config, bool *is_multipath)
 {
 	struct sockaddr_storage address;
 	socklen_t length;
@@ -227,11 +264,13 @@ static int open_socket(const struct transport_listener_config *config)
 	err = parse_address(config->address, config->port, &address, &length);
 	if (err < 0)
 		return err;
-	fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	*is_multipath = config->socket.multipath;
+	fd = create_socket(address.ss_family, is_multipath);
 	if (fd < 0)
 		return -errno;
-	set_options(fd, address.ss_family, config->stall_seconds);
-	if (bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, BACKLOG) < 0) {
+	set_options(fd, address.ss_family, config);
+	if (bind_to_interface(fd, config->socket.interface) < 0 ||
+	    bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, BACKLOG) < 0) {
 		err = -errno;
 		close(fd);
 		return err;
@@ -255,9 +294,10 @@ int tcp_listen(const struct transport_listener_config *config, struct transport_
 	       char *error, size_t error_size)
 {
 	struct tcp_listener *listener;
+	bool is_multipath;
 	int fd;
 
-	fd = open_socket(config);
+	fd = open_socket(config, &is_multipath);
 	if (fd == -EINVAL)
 		return fail(fd, error, error_size, "%s is no IPv4 or IPv6 address",
 			    config->address);
@@ -270,6 +310,7 @@ int tcp_listen(const struct transport_listener_config *config, struct transport_
 		return fail(-ENOMEM, error, error_size, "out of memory");
 	}
 	listener->listener.ops = &listener_ops;
+	listener->listener.is_multipath = is_multipath;
 	listener->reactor = config->reactor;
 	listener->origin = (struct tcp_origin){
 		.user = config->user,
