@@ -12,6 +12,7 @@ struct delay_store {
 	struct layer layer;
 	struct layer_match match;
 	uint64_t milliseconds;
+	bool cancellable;
 };
 
 static struct delay_store *delay_of(struct store *store)
@@ -53,12 +54,16 @@ static void delay_cancel(struct store *store, struct store_io *io)
 		layer_cancel(store, io);
 		return;
 	}
+	if (!delay_of(store)->cancellable)
+		return;
 	reactor_timer_stop(io->reactor, &way->timer);
 	layer_end(way, -ECANCELED);
 }
 
 static const struct store_setting delay_settings[] = {
 	{ "milliseconds", STORE_SETTING_NUMBER, true, NULL, "how long they wait" },
+	{ "cancellable", STORE_SETTING_BOOL, false, NULL,
+	  "whether one that waits ends when it is cancelled; default: true" },
 	LAYER_MATCH_SETTINGS,
 	{ NULL, 0, false, NULL, NULL },
 };
@@ -86,6 +91,7 @@ static int delay_open(const struct store_config *config, struct store **out,
 	}
 	layer_match_read(&delay->match, &store_delay_ops, config);
 	delay->milliseconds = settings_number(config, "milliseconds", 0);
+	delay->cancellable = settings_bool(config, "cancellable", true);
 	*out = &delay->layer.store;
 	return 0;
 }

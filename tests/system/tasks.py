@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Task management on a whole daemon, over sessions on different reactors: see
+t-task-management, which has the logical units. PORT TARGET FUNCTION."""
+
+import struct
+import sys
+import time
+
+from initiator import Initiator
+
+PORT, TARGET = int(sys.argv[1]), sys.argv[2]
+PLAIN, SLOW, SLOW_WRITES, LATE, STUCK = range(5)
+SIMPLE, ORDERED, HEAD_OF_QUEUE, ACA = 1, 2, 3, 4
+ABORT_TASK, ABORT_TASK_SET, CLEAR_ACA, CLEAR_TASK_SET, LUN_RESET = range(1, 6)
+QUERY_TASK, QUERY_TASK_SET, NEXUS_RESET, QUERY_EVENT = range(9, 13)
+
+
+def check(what, got, expected):
+    if got != expected:
+        sys.exit(f"{what}: {got!r} instead of {expected!r}")
+
+
+def log_in(isid, keys=()):
+    initiator = Initiator(PORT, TARGET, isid=isid,
+                          keys=[("ImmediateData", "Yes"), ("InitialR2T", "Yes"), *keys])
+    initiator.login()
+    for lun in range(5):
+        initiator.test_unit_ready(lun)      # the unit attention of a new nexus
+        check("ready", initiator.test_unit_ready(lun), 0)
+    return initiator
+
+
+def start_read(initiator, lun, lba=0, attribute=SIMPLE):
+    cdb = bytes([0x88, 0]) + struct.pack(">QI", lba, 1) + bytes(2)
+    bhs = bytearray(initiator.command_bhs(cdb, 0xC0, 512, lun))
+    bhs[1] = bhs[1] & 0xF8 | attribute
+    initiator.send(bytes(bhs))
+    return initiator.itt - 1
+
+
+def start_write(initiator, lun, data, lba=0, attribute=SIMPLE):
+    cdb = bytes([0x8A, 0]) + struct.pack(">QI", lba, len(data) // 512) + bytes(2)
+    bhs = bytearray(initiator.command_bhs(cdb, 0xA0, len(data), lun))
+    bhs[1] = bhs[1] & 0xF8 | attribute
+    initiator.send(bytes(bhs), data)
+    return initiator.itt - 1
+
+
+def manage(initiator, function, lun=0, itt=0xFFFFFFFF, ref_cmd_sn=0):
+    initiator.send(bytes([0x42, 0x80 | function, 0, 0, 0, 0, 0, 0])
+                   + struct.pack(">HHI", lun, 0, 0)
+                   + struct.pack(">IIIII", initiator.itt, itt, initiator.cmd_sn,
+                                 initiator.exp_stat_sn, ref_cmd_sn) + bytes(12))
+    initiator.itt += 1
+
+
+def expect_managed(initiator, response=0):
+    pdu = initiator.recv()
+    check("opcode", pdu.opcode, 0x22)
+    check("response", pdu.bhs[2], response)
+    return pdu
+
+
+def sense_of(answer):
+    status, sense, _ = answer
+    return status, sense[2] & 0xF, sense[12], sense[13]
+
+
+def tell(initiator, lun):
+    """What TEST UNIT READY says."""
+    answer = initiator.execute(bytes(6), lun=lun)
+    return sense_of(answer) if answer[0] else 0
+
+
+def set_tas(initiator, lun, tas):
+    page = bytes([0x0A, 10, 0x22, 0x10, 0, 0x40 if tas else 0, 0, 0, 0xFF, 0xFF, 0, 0])
+    data = bytes(8) + page
+    status, sense, _ = initiator.execute(
+        bytes([0x55, 0x10, 0, 0, 0, 0, 0, 0, len(data), 0]), data, lun=lun)
+    check(f"MODE SELECT ({sense.hex()})", status, 0)
+
+
+def resets():
+    """Answered when the other session's command has really ended; TAS."""
+    asks, other = log_in(1), log_in(2)
+    began = time.monotonic()
+    start_read(other, SLOW)
+    time.sleep(0.1)
+    manage(asks, LUN_RESET, SLOW)
+    expect_managed(asks)
+    if time.monotonic() - began < 0.7:
+        sys.exit("the reset was answered before the command had ended")
+    # No answer to the read: the next one is to the next command.
+    check("after the reset", tell(other, SLOW), (2, 6, 0x29, 0x03))
+    check("and then", tell(other, SLOW), 0)
+    check("of who asked", tell(asks, SLOW), (2, 6, 0x29, 0x03))
+    check("elsewhere", tell(other, PLAIN), 0)
+    set_tas(asks, SLOW, True)
+    tell(other, SLOW)                       # MODE PARAMETERS CHANGED
+    itt = start_read(other, SLOW)
+    time.sleep(0.1)
+    manage(asks, LUN_RESET, SLOW)
+    expect_managed(asks)
+    pdu = other.recv()
+    check("TASK ABORTED", (pdu.opcode, pdu.itt, pdu.bhs[3]), (0x21, itt, 0x40))
+
+
+def aborts():
+    one = log_in(1, [("iSCSIProtocolLevel", "2")])
+    check("level", one.answers.get("iSCSIProtocolLevel"), "2")
+    cmd_sn, itt = one.cmd_sn, start_read(one, SLOW)
+    manage(one, QUERY_TASK, SLOW, itt, cmd_sn)
+    expect_managed(one, 7)
+    manage(one, QUERY_TASK_SET, SLOW)
+    expect_managed(one, 7)
+    manage(one, ABORT_TASK, SLOW, itt, cmd_sn)
+    expect_managed(one)
+    manage(one, QUERY_TASK_SET, SLOW)
+    expect_managed(one)
+    start_read(one, SLOW)
+    start_read(one, SLOW, attribute=ORDERED)
+    start_read(one, SLOW)
+    manage(one, ABORT_TASK_SET, SLOW)
+    expect_managed(one)
+    manage(one, QUERY_EVENT, SLOW)
+    expect_managed(one)
+    manage(one, NEXUS_RESET)
+    expect_managed(one)
+    manage(one, QUERY_EVENT, SLOW)
+    pdu = expect_managed(one, 7)
+    check("event", pdu.bhs[8:11].hex(), "162907")
+    check("nexus loss", tell(one, SLOW), (2, 6, 0x29, 0x07))
+
+
+def order():
+    """An ORDERED write between a slow one and a read, all of the same block."""
+    one = log_in(1)
+    old, new = b"old!" * 128, b"new!" * 128
+    first = start_write(one, SLOW_WRITES, old)
+    second = start_write(one, SLOW_WRITES, new, attribute=ORDERED)
+    third = start_read(one, SLOW_WRITES)
+    answers = [one.recv() for _ in range(3)]
+    check("order", [pdu.itt for pdu in answers], [first, second, third])
+    check("data", answers[2].data, new)
+    # And HEAD OF QUEUE does not wait for them.
+    first = start_write(one, SLOW_WRITES, old)
+    second = start_write(one, SLOW_WRITES, old, lba=1, attribute=ORDERED)
+    head = start_read(one, SLOW_WRITES, lba=2, attribute=HEAD_OF_QUEUE)
+    answers = [one.recv().itt for _ in range(3)]
+    check("head of queue", answers, [head, first, second])
+
+
+def aca():
+    one, other = log_in(1), log_in(2)
+    beyond = bytes([0x88, 0]) + struct.pack(">QI", 1 << 40, 1) + bytes([0, 0x04])
+    check("failure", sense_of(one.execute(beyond, want=512))[:3], (2, 5, 0x21))
+    check("ACA ACTIVE", one.test_unit_ready(), 0x30)
+    check("of another", other.test_unit_ready(), 0)
+    start_read(one, PLAIN, attribute=ACA)
+    check("ACA attribute", one.recv().opcode, 0x25)
+    manage(one, CLEAR_ACA)
+    expect_managed(one)
+    check("cleared", one.test_unit_ready(), 0)
+
+
+def deadline():
+    """A store that is late is cancelled; one that cannot be is waited for, by nobody else."""
+    one = log_in(1)
+    began = time.monotonic()
+    check("late", sense_of(one.execute(bytes([0x28]) + bytes(7) + bytes([1, 0]), want=512,
+                                       lun=LATE)), (2, 0xB, 0x08, 0x01))
+    if not 0.9 < time.monotonic() - began < 2.5:
+        sys.exit(f"cancelled after {time.monotonic() - began:.1f} s")
+    began = time.monotonic()
+    itt = start_read(one, STUCK)
+    for _ in range(20):
+        check("another LUN", one.read(0, 1, lun=PLAIN)[0], 0)
+        time.sleep(0.1)
+    pdu = one.recv()
+    check("stuck", (pdu.itt, pdu.bhs[3], pdu.data[2 + 12]), (itt, 2, 0x08))
+    if time.monotonic() - began < 2.9:
+        sys.exit("answered before the store had let go")
+
+
+globals()[sys.argv[3]]()
