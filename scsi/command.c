@@ -156,6 +156,8 @@ static uint32_t allocation_length(const struct scsi_cmd *cmd)
 		return field[0];
 	case 2:
 		return get_be16(field);
+	case 3:
+		return get_be24(field);
 	default:
 		return get_be32(field);
 	}

@@ -75,6 +75,7 @@ enum scsi_status {
 #define OP_FORMATS      0x4000u
 
 #define OP_NEEDS_MEDIUM 0x8000u
+#define OP_KEEPS        0x10000u /* there only where there is a keeper */
 /* What a command must have that is refused while the medium is away. */
 #define OP_OF_MEDIUM    (OP_NEEDS_MEDIUM | OP_COUNTS_READ | OP_COUNTS_WRITE | OP_MODIFIES)
 
@@ -92,7 +93,7 @@ struct scsi_op {
 	int (*report)(struct scsi_cmd *cmd, struct cursor *out);
 	/* Goes on from cmd_parameters when the parameter list lies in cmd->data.extent[0]. */
 	int (*parse)(struct scsi_cmd *cmd);
-	uint16_t flags;
+	uint32_t flags;
 	uint8_t cdb_length; /* bytes; 0: no such command */
 	uint8_t length_at; /* CDB byte of the allocation, transfer or parameter list length */
 	uint8_t length_size; /* and its bytes */
@@ -188,6 +189,18 @@ int spc_inquiry(struct scsi_cmd *cmd, struct cursor *out);
 int spc_mode_sense(struct scsi_cmd *cmd, struct cursor *out);
 int spc_mode_select(struct scsi_cmd *cmd);
 int spc_mode_select_list(struct scsi_cmd *cmd);
+int spc_report_timestamp(struct scsi_cmd *cmd, struct cursor *out);
+int spc_set_timestamp(struct scsi_cmd *cmd);
+int spc_set_timestamp_list(struct scsi_cmd *cmd);
+int spc_report_identifying(struct scsi_cmd *cmd, struct cursor *out);
+int spc_set_identifying(struct scsi_cmd *cmd);
+int spc_set_identifying_list(struct scsi_cmd *cmd);
+int spc_send_diagnostic(struct scsi_cmd *cmd);
+int spc_send_diagnostic_list(struct scsi_cmd *cmd);
+int spc_receive_diagnostic(struct scsi_cmd *cmd, struct cursor *out);
+int spc_read_buffer(struct scsi_cmd *cmd, struct cursor *out);
+int spc_write_buffer(struct scsi_cmd *cmd);
+int spc_write_buffer_list(struct scsi_cmd *cmd);
 int spc_log_sense(struct scsi_cmd *cmd, struct cursor *out);
 int spc_report_opcodes(struct scsi_cmd *cmd, struct cursor *out);
 int spc_report_tmfs(struct scsi_cmd *cmd, struct cursor *out);

@@ -241,6 +241,7 @@ static void free_lu(struct scsi_lu *lu)
 	taskset_destroy(lu);
 	reservations_free(&lu->reservations);
 	free(lu->counters_memory);
+	free(lu->buffer);
 	pthread_mutex_destroy(&lu->control);
 	free(lu);
 }
@@ -285,6 +286,7 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 	}
 	lu->prevent_epoch = 1;
 	mode_init(lu);
+	identifying_init(lu);
 	reservation_restore(lu);
 	*out = lu;
 	return 0;

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "scsi/access.h"
 #include "scsi/attention.h"
+#include "scsi/identifying.h"
 #include "scsi/mode.h"
 #include "scsi/reservation.h"
 #include "scsi/scsi.h"
@@ -136,6 +137,11 @@ struct scsi_lu {
 	_Atomic unsigned background; /* what goes on without a command */
 	_Atomic int deferred_error; /* the last one's negative errno; flush.h */
 	struct lu_job *job;
+	/* under control */
+	struct identifying identifying;
+	uint64_t timestamp_offset; /* milliseconds, to the machine's clock; modulo 2^64 */
+	bool timestamp_is_set;
+	uint8_t *buffer; /* of READ and WRITE BUFFER, NULL: never written */
 	/* Nexuses that prevent the medium's removal, since the last reset; under control. */
 	unsigned preventing;
 	uint32_t prevent_epoch; /* of that reset, 1 or more */
@@ -181,6 +187,8 @@ struct nexus_lu {
 	bool read_only; /* to this initiator */
 	struct attention_state attentions;
 	struct access_view access;
+	uint8_t *echo; /* buffer of READ and WRITE BUFFER, NULL: never written */
+	uint32_t echo_length;
 	uint32_t prevents; /* it prevents removal where this is the LU's prevent_epoch */
 	struct list commands; /* its task set: commands in order of arrival */
 	struct scsi_nexus *nexus;

@@ -67,7 +67,7 @@ const struct mode_page mode_pages[] = {
 	{ .code = PAGE_CONTROL,
 	  .length = 10,
 	  .body = { 0x22, 0x10, 0, 0, 0, 0, 0xff, 0xff },
-	  .changeable = { D_SENSE, 0, UA_INTLCK_CTRL | SWP, TAS },
+	  .changeable = { D_SENSE, QERR, UA_INTLCK_CTRL | SWP, TAS },
 	  .check = check_control },
 	/*
 	 * Control Extension: TCMOS (the timestamp may be set by other means), SCSIP (but what

@@ -75,6 +75,10 @@ static const struct scsi_op service_actions_in_16[] = {
 };
 
 static const struct scsi_op maintenance_in[] = {
+	{ .name = "REPORT IDENTIFYING INFORMATION", .report = spc_report_identifying,
+	  .action = 0x05, .flags = OP_DATA_IN, .cdb_length = 12, .length_at = 6, .length_size = 4,
+	  .usage = { 0xa3, 0x05, 0, 0, 0, 0, ALL_4, 0xfe, CONTROL, NOT_4 },
+	  .permits = ANY_PR, .recommended_s = 30 },
 	{ .name = "REPORT SUPPORTED OPERATION CODES", .report = spc_report_opcodes, .action = 0x0c,
 	  .flags = OP_DATA_IN | OP_IN_TROUBLE, .cdb_length = 12, .length_at = 6, .length_size = 4,
 	  .usage = { 0xa3, 0x0c, 0x87, 0xff, ALL_2, ALL_4, 0, CONTROL, NOT_4 },
@@ -83,6 +87,23 @@ static const struct scsi_op maintenance_in[] = {
 	  .action = 0x0d, .flags = OP_DATA_IN | OP_IN_TROUBLE, .cdb_length = 12, .length_at = 6, .length_size = 4,
 	  .usage = { 0xa3, 0x0d, 0x80, 0, 0, 0, ALL_4, 0, CONTROL, NOT_4 },
 	  .permits = READS, .recommended_s = 30 },
+	{ .name = "REPORT TIMESTAMP", .report = spc_report_timestamp, .action = 0x0f,
+	  .flags = OP_DATA_IN, .cdb_length = 12, .length_at = 6, .length_size = 4,
+	  .usage = { 0xa3, 0x0f, 0, 0, 0, 0, ALL_4, 0, CONTROL, NOT_4 },
+	  .permits = ANY_PR, .recommended_s = 30 },
+};
+
+static const struct scsi_op maintenance_out[] = {
+	{ .name = "SET IDENTIFYING INFORMATION", .start = spc_set_identifying,
+	  .parse = spc_set_identifying_list, .action = 0x06, .flags = OP_DATA_OUT | OP_KEEPS,
+	  .cdb_length = 12, .length_at = 6, .length_size = 4,
+	  .usage = { 0xa4, 0x06, 0, 0, 0, 0, ALL_4, 0xfe, CONTROL, NOT_4 },
+	  .recommended_s = 60 },
+	{ .name = "SET TIMESTAMP", .start = spc_set_timestamp, .parse = spc_set_timestamp_list,
+	  .action = 0x0f, .flags = OP_DATA_OUT,
+	  .cdb_length = 12, .length_at = 6, .length_size = 4,
+	  .usage = { 0xa4, 0x0f, 0, 0, 0, 0, ALL_4, 0, CONTROL, NOT_4 },
+	  .recommended_s = 30 },
 };
 
 static const struct scsi_op variable_length[] = {
@@ -209,6 +230,14 @@ static const struct scsi_op commands[256] = {
 	[0x1b] = { .name = "START STOP UNIT", .start = sbc_start_stop_unit, .cdb_length = 6,
 		   .usage = { 0x1b, 0x01, 0, 0x0f, 0xf7, CONTROL, NOT_10 },
 		   .exempt_at = 4, .exempt_mask = 0xf1, .exempt = 0x01, .recommended_s = 60 },
+	[0x1c] = { .name = "RECEIVE DIAGNOSTIC RESULTS", .report = spc_receive_diagnostic,
+		   .flags = OP_DATA_IN, .cdb_length = 6, .length_at = 3, .length_size = 2,
+		   .usage = { 0x1c, 0x01, 0xff, ALL_2, CONTROL, NOT_10 },
+		   .permits = READS, .recommended_s = 30 },
+	[0x1d] = { .name = "SEND DIAGNOSTIC", .start = spc_send_diagnostic,
+		   .parse = spc_send_diagnostic_list, .flags = OP_DATA_OUT,
+		   .cdb_length = 6, .length_at = 3, .length_size = 2,
+		   .usage = { 0x1d, 0xf7, 0, ALL_2, CONTROL, NOT_10 }, .recommended_s = 60 },
 	[0x1e] = { .name = "PREVENT ALLOW MEDIUM REMOVAL", .start = sbc_prevent_allow,
 		   .flags = OP_REMOVABLE, .cdb_length = 6,
 		   .usage = { 0x1e, 0, 0, 0, 0x01, CONTROL, NOT_10 },
@@ -246,6 +275,14 @@ static const struct scsi_op commands[256] = {
 	[0x37] = { .name = "READ DEFECT DATA(10)", .report = sbc_read_defect_data_10,
 		   .flags = OP_NEEDS_MEDIUM | OP_DATA_IN, .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x37, 0, 0x1f, 0, 0, 0, 0, ALL_2, CONTROL, NOT_6 },
+		   .permits = READS, .recommended_s = 30 },
+	[0x3b] = { .name = "WRITE BUFFER", .start = spc_write_buffer,
+		   .parse = spc_write_buffer_list, .flags = OP_DATA_OUT,
+		   .cdb_length = 10, .length_at = 6, .length_size = 3,
+		   .usage = { 0x3b, 0x1f, 0xff, ALL_2, 0xff, ALL_2, 0xff, CONTROL, NOT_6 }, .recommended_s = 30 },
+	[0x3c] = { .name = "READ BUFFER(10)", .report = spc_read_buffer, .flags = OP_DATA_IN,
+		   .cdb_length = 10, .length_at = 6, .length_size = 3,
+		   .usage = { 0x3c, 0x1f, 0xff, ALL_2, 0xff, ALL_2, 0xff, CONTROL, NOT_6 },
 		   .permits = READS, .recommended_s = 30 },
 	[0x41] = { .name = "WRITE SAME(10)", .start = sbc_write_same,
 		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
@@ -325,6 +362,10 @@ static const struct scsi_op commands[256] = {
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x93, UNMAP | NDOB, ALL_8, ALL_4, GROUP, CONTROL },
 		   .recommended_s = 120 },
+	[0x9b] = { .name = "READ BUFFER(16)", .report = spc_read_buffer, .flags = OP_DATA_IN,
+		   .cdb_length = 16, .length_at = 10, .length_size = 4,
+		   .usage = { 0x9b, 0x1f, ALL_8, ALL_4, 0xff, CONTROL },
+		   .permits = READS, .recommended_s = 30 },
 	/* ATOMIC BOUNDARY must be zero: the block limits page has none. */
 	[0x9c] = { .name = "WRITE ATOMIC(16)", .start = sbc_write_atomic,
 		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE | OP_ATOMIC,
@@ -340,6 +381,8 @@ static const struct scsi_op commands[256] = {
 		   .permits = ALWAYS, .recommended_s = 30 },
 	[0xa3] = { .name = "MAINTENANCE IN", .actions = maintenance_in,
 		   .action_count = ARRAY_SIZE(maintenance_in) },
+	[0xa4] = { .name = "MAINTENANCE OUT", .actions = maintenance_out,
+		   .action_count = ARRAY_SIZE(maintenance_out) },
 	[0xa8] = { .name = "READ(12)", .start = sbc_read, .flags = OP_DATA_IN | OP_COUNTS_READ,
 		   .cdb_length = 12, .length_at = 6, .length_size = 4,
 		   .usage = { 0xa8, DPO | FUA, ALL_4, ALL_4, GROUP, CONTROL, NOT_4 },
@@ -385,6 +428,8 @@ const struct scsi_op *scsi_op_action(const struct scsi_op *row, uint16_t action)
 bool scsi_op_is_known(const struct scsi_op *op, const struct scsi_lu *lu)
 {
 	if ((op->flags & OP_REMOVABLE) && (lu == NULL || !lu->removable))
+		return false;
+	if ((op->flags & OP_KEEPS) && (lu == NULL || lu->keeper == NULL))
 		return false;
 	if ((op->flags & OP_ATOMIC) && (lu == NULL || lu->atomic_blocks == 0))
 		return false;

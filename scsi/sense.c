@@ -191,6 +191,12 @@ int sense_internal_failure(struct scsi_cmd *cmd)
 	return fail(cmd, SENSE_KEY_HARDWARE_ERROR, 0x4400);
 }
 
+/* COMMAND SEQUENCE ERROR */
+int sense_command_sequence(struct scsi_cmd *cmd)
+{
+	return fail(cmd, SENSE_KEY_ILLEGAL_REQUEST, 0x2c00);
+}
+
 /* MEDIUM NOT PRESENT - TRAY OPEN */
 int sense_medium_not_present(struct scsi_cmd *cmd)
 {

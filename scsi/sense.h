@@ -69,6 +69,7 @@ int sense_lun_not_supported(struct scsi_cmd *cmd);
 int sense_write_protected(struct scsi_cmd *cmd);
 int sense_software_write_protected(struct scsi_cmd *cmd);
 int sense_internal_failure(struct scsi_cmd *cmd);
+int sense_command_sequence(struct scsi_cmd *cmd);
 int sense_medium_not_present(struct scsi_cmd *cmd);
 int sense_removal_prevented(struct scsi_cmd *cmd);
 int sense_unit_attention(struct scsi_cmd *cmd, uint16_t code);

@@ -313,6 +313,7 @@ void scsi_nexus_destroy(struct scsi_nexus *nexus)
 		if (nexus->lu[i].lu == NULL)
 			continue;
 		medium_leave(&nexus->lu[i]);
+		free(nexus->lu[i].echo);
 		attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
 		access_leave(nexus->lu[i].lu, &nexus->lu[i].access);
 	}

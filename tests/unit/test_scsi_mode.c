@@ -111,7 +111,7 @@ static void test_spc_mode_sense__changeable(void **state)
 {
 	static const uint8_t caching[] = { 23, 0, 0x10, 0, 0x08, 18, 0x04, 0, 0, 0, 0, 0,
 					   0,  0, 0,    0, 0,    0,  0,    0, 0, 0, 0, 0 };
-	static const uint8_t control[] = { 15,   0,    0x10, 0, 0x0a, 10, 0x04, 0,
+	static const uint8_t control[] = { 15,   0,    0x10, 0, 0x0a, 10, 0x04, 0x06,
 					   0x38, 0x40, 0,    0, 0,    0,  0,    0 };
 	struct bed_cmd cmd;
 

@@ -46,6 +46,8 @@ static const uint16_t expected_commands[][3] = {
 	{ 0x17, 0, 6 },
 	{ 0x1a, 0, 6 },
 	{ 0x1b, 0, 6 },
+	{ 0x1c, 0, 6 },
+	{ 0x1d, 0, 6 },
 	{ 0x25, 0, 10 },
 	{ 0x28, 0, 10 },
 	{ 0x2a, 0, 10 },
@@ -54,6 +56,8 @@ static const uint16_t expected_commands[][3] = {
 	{ 0x34, 0, 10 },
 	{ 0x35, 0, 10 },
 	{ 0x37, 0, 10 },
+	{ 0x3b, 0, 10 },
+	{ 0x3c, 0, 10 },
 	{ 0x41, 0, 10 },
 	{ 0x48, 0x01, 10 },
 	{ 0x48, 0x1f, 10 },
@@ -88,11 +92,15 @@ static const uint16_t expected_commands[][3] = {
 	{ 0x90, 0, 16 },
 	{ 0x91, 0, 16 },
 	{ 0x93, 0, 16 },
+	{ 0x9b, 0, 16 },
 	{ 0x9e, 0x10, 16 },
 	{ 0x9e, 0x12, 16 },
 	{ 0xa0, 0, 12 },
+	{ 0xa3, 0x05, 12 },
 	{ 0xa3, 0x0c, 12 },
 	{ 0xa3, 0x0d, 12 },
+	{ 0xa3, 0x0f, 12 },
+	{ 0xa4, 0x0f, 12 },
 	{ 0xa8, 0, 12 },
 	{ 0xaa, 0, 12 },
 	{ 0xae, 0, 12 },
@@ -105,7 +113,7 @@ enum { COMMANDS = ARRAY_SIZE(expected_commands) };
 static bool has_actions(uint8_t opcode)
 {
 	return opcode == 0x48 || opcode == 0x5e || opcode == 0x5f || opcode == 0x7f || opcode == 0x9e ||
-	       opcode == 0xa3;
+	       opcode == 0xa3 || opcode == 0xa4;
 }
 
 static void test_spc_report_opcodes__all(void **state)
