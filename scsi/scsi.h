@@ -27,6 +27,8 @@
 #define SCSI_CDB_MAX 32
 #define SCSI_SENSE_MAX 96
 #define SCSI_LUNS_MAX 256	/* of one target */
+#define SCSI_PORTS_MAX 15	/* of one target: what pages about all of them have room for */
+#define SCSI_PORT_NAME_MAX 235	/* characters */
 
 struct scsi_lu;		/* a logical unit: a store with an identity */
 struct scsi_target;	/* a SCSI target device: logical units by LUN */
@@ -173,8 +175,8 @@ int scsi_target_add(struct scsi_target *target, unsigned lun, struct scsi_lu *lu
 void scsi_target_settle(struct scsi_target *target);
 /*
  * Names a target port: its relative identifier (target_port_group of the nexuses there) and its
- * SCSI name. Harmless when it is there already by that name, else -EEXIST; -ENOMEM. Before the
- * target is in use.
+ * SCSI name. Harmless when it is there already by that name, else -EEXIST; -ENOSPC beyond
+ * SCSI_PORTS_MAX, -EINVAL, -ENOMEM. Before the target is in use.
  */
 int scsi_target_add_port(struct scsi_target *target, uint16_t relative, const char *name);
 void scsi_target_destroy(struct scsi_target *target);

@@ -100,6 +100,10 @@ int scsi_target_add_port(struct scsi_target *target, uint16_t relative, const ch
 		at++;
 	if (at < target->port_count && target->port[at].relative == relative)
 		return strcmp(target->port[at].name, name) == 0 ? 0 : -EEXIST;
+	if (strlen(name) > SCSI_PORT_NAME_MAX)
+		return -EINVAL;
+	if (target->port_count >= SCSI_PORTS_MAX)
+		return -ENOSPC;
 	ports = realloc(target->port, (target->port_count + 1) * sizeof(*ports));
 	if (ports == NULL)
 		return -ENOMEM;

@@ -72,6 +72,31 @@ static void page_identification(struct scsi_cmd *cmd, struct cursor *out)
 	put_name(out, OF_DEVICE, nexus->target->name);
 }
 
+/* 88h; of ports that nobody has named, the one through which this comes. */
+static void put_port(struct cursor *out, uint16_t relative, const char *name)
+{
+	size_t length_at;
+
+	cursor_put_u16(out, 0);
+	cursor_put_u16(out, relative);
+	cursor_put_zeros(out, 6); /* no initiator port */
+	length_at = cursor_offset(out);
+	cursor_put_u16(out, 0);
+	put_name(out, OF_PORT, name);
+	put_be16(out->begin + length_at, (uint16_t)(cursor_offset(out) - length_at - 2));
+}
+
+static void page_ports(struct scsi_cmd *cmd, struct cursor *out)
+{
+	const struct scsi_nexus *nexus = cmd->nexus;
+	const struct scsi_target *target = nexus->target;
+
+	for (unsigned i = 0; i < target->port_count; i++)
+		put_port(out, target->port[i].relative, target->port[i].name);
+	if (target->port_count == 0)
+		put_port(out, nexus->target_port_group, nexus->target_port);
+}
+
 /* ---- the other pages -------------------------------------------------------- */
 
 static void page_serial(struct scsi_cmd *cmd, struct cursor *out)
@@ -170,7 +195,8 @@ static const struct vpd_row {
 } pages[] = {
 	{ 0x00, true, page_supported },        { 0x80, false, page_serial },
 	{ 0x83, true, page_identification },   { 0x86, false, page_extended },
-	{ 0x87, false, page_mode_policy },     { 0xb0, false, page_limits },
+	{ 0x87, false, page_mode_policy },     { 0x88, true, page_ports },
+	{ 0xb0, false, page_limits },
 	{ 0xb1, false, page_characteristics }, { 0xb2, false, page_provisioning },
 };
 

@@ -244,6 +244,51 @@ void iscsi_node_destroy(struct iscsi_node *node)
 	free(node);
 }
 
+void node_port_name(const struct iscsi_target *target, uint16_t group,
+		    char name[NODE_PORT_NAME_MAX + 1])
+{
+	snprintf(name, NODE_PORT_NAME_MAX + 1, "%s,t,0x%04x", target->name, group);
+}
+
+/* A target has a SCSI port for each portal group; its relative identifier is the tag. */
+static int add_port(struct iscsi_target *target, uint16_t group)
+{
+	char name[NODE_PORT_NAME_MAX + 1];
+
+	node_port_name(target, group, name);
+	return scsi_target_add_port(target->scsi, group, name);
+}
+
+static int add_ports(struct iscsi_node *node, struct iscsi_target *target)
+{
+	struct list_node *link;
+	int err = 0;
+
+	LIST_FOR_EACH(link, &node->portals) {
+		err = add_port(target, container_of(link, struct iscsi_portal, link)->group);
+		if (err != 0)
+			break;
+	}
+	return err;
+}
+
+static int add_group(struct iscsi_node *node, uint16_t group, char *error, size_t error_size)
+{
+	struct list_node *link;
+	int err = 0;
+
+	LIST_FOR_EACH(link, &node->targets) {
+		err = add_port(container_of(link, struct iscsi_target, link), group);
+		if (err != 0) {
+			snprintf(error, error_size, "portal group %u: %s", group,
+				 err == -ENOSPC ? "there are too many portal groups"
+						: strerror(-err));
+			break;
+		}
+	}
+	return err;
+}
+
 int iscsi_node_add_target(struct iscsi_node *node, const char *name, const char *alias,
 			  struct scsi_target *scsi)
 {
@@ -255,12 +300,14 @@ int iscsi_node_add_target(struct iscsi_node *node, const char *name, const char 
 	err = iscsi_target_name(name, target->name);
 	if (err == 0 && node_find_target(node, target->name) != NULL)
 		err = -EEXIST;
+	target->scsi = scsi;
+	if (err == 0)
+		err = add_ports(node, target);
 	if (err != 0) {
 		free(target);
 		return err;
 	}
 	snprintf(target->alias, sizeof(target->alias), "%s", alias == NULL ? "" : alias);
-	target->scsi = scsi;
 	list_push_back(&node->targets, &target->link);
 	return 0;
 }
@@ -425,6 +472,9 @@ int iscsi_node_add_portal(struct iscsi_node *node, const struct iscsi_portal_con
 		snprintf(error, error_size, "a portal group tag is 1 to 65535");
 		return -EINVAL;
 	}
+	err = add_group(node, config->group, error, error_size);
+	if (err != 0)
+		return err;
 	portal = node_portal_create(node, config->group);
 	if (portal == NULL) {
 		snprintf(error, error_size, "no memory for a portal");

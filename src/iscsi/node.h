@@ -97,6 +97,11 @@ struct iscsi_node {
 /* The core of REACTOR. */
 struct iscsi_core *node_core(struct iscsi_node *node, const struct reactor *reactor);
 
+/* The SCSI name of TARGET's port of portal group GROUP: RFC 7143 section 4.4.2. */
+#define NODE_PORT_NAME_MAX (NAME_LEN_MAX + 10)
+void node_port_name(const struct iscsi_target *target, uint16_t group,
+		    char name[NODE_PORT_NAME_MAX + 1]);
+
 struct iscsi_target *node_find_target(const struct iscsi_node *node, const char *name);
 
 /* Who may use TARGET (NULL: discovery); NULL: everybody. */

@@ -84,7 +84,7 @@ static uint32_t unsolicited_max(const struct iscsi_session *session)
 static int create_nexus(struct iscsi_session *session)
 {
 	char initiator_port[NAME_LEN_MAX + 32];
-	char target_port[NAME_LEN_MAX + 32];
+	char target_port[NODE_PORT_NAME_MAX + 1];
 	struct scsi_nexus_config config = {
 		.target = session->target->scsi,
 		.view = session->rule != NULL ? session->rule->view : NULL,
@@ -101,8 +101,7 @@ static int create_nexus(struct iscsi_session *session)
 	/* RFC 7143 section 4.4.2: SCSI port names. */
 	snprintf(initiator_port, sizeof(initiator_port), "%s,i,0x%02x%02x%02x%02x%02x%02x",
 		 session->initiator_name, isid[0], isid[1], isid[2], isid[3], isid[4], isid[5]);
-	snprintf(target_port, sizeof(target_port), "%s,t,0x%04x", session->target->name,
-		 session->group);
+	node_port_name(session->target, session->group, target_port);
 	return scsi_nexus_create(&config, &session->nexus);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* scsi/inquiry.c and vpd.c: standard data and pages, byte by byte. */
+#include <errno.h>
 #include "test_scsi_bed.h"
 
 #include <string.h>
@@ -18,8 +19,8 @@ static const struct scsi_lu_config named = {
 /* Gets a page, or the standard data with EVPD 0. */
 static void inquiry(struct bed *bed, struct bed_cmd *cmd, uint8_t evpd, uint8_t page)
 {
-	BED_CDB(bed, cmd, 0x12, evpd, page, 0x01, 0x00, 0);
-	bed_wants(cmd, 256);
+	BED_CDB(bed, cmd, 0x12, evpd, page, 0x10, 0x00, 0);
+	bed_wants(cmd, 4096);
 	assert_int_equal(bed_get(cmd), 0x00);
 }
 
@@ -95,7 +96,7 @@ static void test_spc_inquiry__no_logical_unit(void **state)
 
 static void test_spc_inquiry__well_known(void **state)
 {
-	static const uint8_t pages[] = { 0x1e, 0x00, 0, 2, 0x00, 0x83 };
+	static const uint8_t pages[] = { 0x1e, 0x00, 0, 3, 0x00, 0x83, 0x88 };
 	struct bed bed;
 	struct bed_cmd cmd;
 
@@ -145,8 +146,8 @@ static void test_spc_inquiry__refusals(void **state)
 
 static void test_vpd_page__supported(void **state)
 {
-	static const uint8_t expected[] = { 0,    0x00, 0,    8,    0x00, 0x80,
-					    0x83, 0x86, 0x87, 0xb0, 0xb1, 0xb2 };
+	static const uint8_t expected[] = { 0,    0x00, 0,    9,    0x00, 0x80,
+					    0x83, 0x86, 0x87, 0x88, 0xb0, 0xb1, 0xb2 };
 	struct bed bed;
 	struct bed_cmd cmd;
 
@@ -316,6 +317,57 @@ static void test_vpd_page__mode_policy(void **state)
 	bed_teardown(&bed);
 }
 
+/* "iqn.2026-11.io.pinion:bed,t,0x0001" has 34 characters. */
+static void test_vpd_page__ports(void **state)
+{
+	static const char name[] = "iqn.2026-11.io.pinion:bed,t,0x0001";
+	uint8_t expected[4 + 2 * 52] = { 0, 0x88, 0, 52,
+					 /* the first port: 12 bytes and a designator of 40 */
+					 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 40, 0x53, 0x98, 0, 36 };
+	struct bed bed;
+
+	(void)state;
+	memcpy(expected + 20, name, sizeof(name));
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	/* Nobody has named it. */
+	expect_page(&bed, 0x88, expected, 56);
+	assert_int_equal(scsi_target_add_port(bed.target, 0x1002, "iqn.2026-11.io.pinion:bed,t,0x1002"),
+			 0);
+	assert_int_equal(scsi_target_add_port(bed.target, 1, name), 0);
+	expected[3] = 104;
+	memcpy(expected + 56, expected + 4, 52);
+	expected[56 + 2] = 0x10;
+	expected[56 + 3] = 2;
+	expected[56 + 16 + 30] = '1';
+	expected[56 + 16 + 33] = '2';
+	expect_page(&bed, 0x88, expected, sizeof(expected));
+	bed_teardown(&bed);
+}
+
+/* Names as long as they can be still fit into the page. */
+static void test_vpd_page__ports_as_many_as_there_can_be(void **state)
+{
+	char name[SCSI_PORT_NAME_MAX + 2];
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	memset(name, 'x', sizeof(name));
+	name[SCSI_PORT_NAME_MAX + 1] = '\0';
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	assert_int_equal(scsi_target_add_port(bed.target, 1, name), -EINVAL);
+	name[SCSI_PORT_NAME_MAX] = '\0';
+	for (uint16_t i = 1; i <= SCSI_PORTS_MAX; i++)
+		assert_int_equal(scsi_target_add_port(bed.target, i, name), 0);
+	assert_int_equal(scsi_target_add_port(bed.target, 3, name), 0);
+	assert_int_equal(scsi_target_add_port(bed.target, 3, "y"), -EEXIST);
+	assert_int_equal(scsi_target_add_port(bed.target, 99, name), -ENOSPC);
+	inquiry(&bed, &cmd, 1, 0x88);
+	assert_int_equal(cmd.in_length, 4 + SCSI_PORTS_MAX * (12 + 4 + 236));
+	bed_release(&cmd);
+	bed_teardown(&bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +386,8 @@ int main(void)
 		cmocka_unit_test(test_vpd_page__characteristics),
 		cmocka_unit_test(test_vpd_page__provisioning),
 		cmocka_unit_test(test_vpd_page__mode_policy),
+		cmocka_unit_test(test_vpd_page__ports),
+		cmocka_unit_test(test_vpd_page__ports_as_many_as_there_can_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
