@@ -329,6 +329,36 @@ void print_sessions(struct json_object *result)
 	table_end(&table, stdout, "");
 }
 
+/* A connection's keys and values as they came, then its events. */
+static void print_session(struct json_object *session)
+{
+	struct json_object *events = member(session, "events");
+
+	json_object_object_foreach(session, key, value)
+	{
+		if (value != events)
+			printf("  %-18s %s\n", key, json_object_get_string(value));
+	}
+	printf("  the last that happened, ms ago:\n");
+	for (size_t i = 0; i < length_of(events); i++) {
+		struct json_object *event = json_object_array_get_idx(events, i);
+
+		printf("  %16s  %s (%s, %s)\n", text_of(event, "age_ms"), text_of(event, "what"),
+		       text_of(event, "a"), text_of(event, "b"));
+	}
+}
+
+void print_session_show(struct json_object *result)
+{
+	for (size_t i = 0; i < length_of(result); i++) {
+		struct json_object *session = json_object_array_get_idx(result, i);
+
+		printf("%s%s from %s\n", i != 0 ? "\n" : "", text_of(session, "initiator"),
+		       text_of(session, "peer"));
+		print_session(session);
+	}
+}
+
 /* --- the rest ---------------------------------------------------------------------- */
 
 void print_word(struct json_object *result)

@@ -11,6 +11,7 @@ struct json_object;
 void print_status(struct json_object *result);
 void print_targets(struct json_object *result);
 void print_sessions(struct json_object *result);
+void print_session_show(struct json_object *result);
 void print_word(struct json_object *result);
 void print_help(struct json_object *result);
 

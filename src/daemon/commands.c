@@ -145,34 +145,90 @@ static int question_wait(struct question *question)
 	return rc;
 }
 
-static struct json_object *run_sessions(const struct commands *commands, const char *argument,
+enum sessions_wanted { SESSIONS_ALL, SESSIONS_SHOW, SESSIONS_CLOSE };
+
+static struct json_object *report_sessions(const struct question *question,
+					   enum sessions_wanted wanted, const char *which)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned i = 0; i < question->count; i++) {
+		const struct iscsi_session_info *session = &question->sessions[i];
+		struct json_object *object;
+
+		if (wanted == SESSIONS_SHOW && !iscsi_session_is(session, which))
+			continue;
+		object = report_session(session);
+		if (wanted == SESSIONS_SHOW)
+			json_object_object_add(object, "events", report_events(session));
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+/* What WANTED is done with, of those that WHICH names; NULL with an error where there are none. */
+static struct json_object *ask_sessions(const struct commands *commands,
+					enum sessions_wanted wanted, const char *which,
 					char *error, size_t error_size)
 {
+	struct iscsi_node *node = model_node(commands->model);
 	struct question *question = question_create();
 	struct json_object *result = NULL;
 	int rc;
 
-	(void)argument;
 	if (question == NULL) {
 		snprintf(error, error_size, "out of memory");
 		return NULL;
 	}
-	rc = iscsi_node_sessions(model_node(commands->model), answer, question);
+	if (wanted == SESSIONS_CLOSE)
+		rc = iscsi_node_close_sessions(node, which, answer, question);
+	else
+		rc = iscsi_node_sessions(node, answer, question);
 	if (rc != 0)
 		question_release(question);
 	else
 		rc = question_wait(question);
 	if (rc == 0 && question->sessions == NULL)
 		rc = -ENOMEM;
-	if (rc == 0) {
-		result = json_object_new_array();
-		for (unsigned i = 0; i < question->count; i++)
-			json_object_array_add(result, report_session(&question->sessions[i]));
-	} else {
+	if (rc == 0)
+		result = report_sessions(question, wanted, which);
+	else
 		snprintf(error, error_size, "cannot ask the reactors: %s", strerror(-rc));
-	}
 	question_release(question);
-	return result;
+	if (wanted == SESSIONS_ALL || result == NULL || json_object_array_length(result) != 0)
+		return result;
+	json_object_put(result);
+	snprintf(error, error_size,
+		 "no connection has \"%.100s\" as its peer (address:port), TSIH or initiator", which);
+	return NULL;
+}
+
+static struct json_object *run_sessions(const struct commands *commands, const char *argument,
+					char *error, size_t error_size)
+{
+	(void)argument;
+	return ask_sessions(commands, SESSIONS_ALL, NULL, error, error_size);
+}
+
+static struct json_object *run_which(const struct commands *commands, enum sessions_wanted wanted,
+				     const char *which, char *error, size_t error_size)
+{
+	if (which != NULL && which[0] != '\0')
+		return ask_sessions(commands, wanted, which, error, error_size);
+	snprintf(error, error_size, "which session? A peer (address:port), a TSIH or an initiator");
+	return NULL;
+}
+
+static struct json_object *run_session_show(const struct commands *commands, const char *argument,
+					    char *error, size_t error_size)
+{
+	return run_which(commands, SESSIONS_SHOW, argument, error, error_size);
+}
+
+static struct json_object *run_session_close(const struct commands *commands, const char *argument,
+					     char *error, size_t error_size)
+{
+	return run_which(commands, SESSIONS_CLOSE, argument, error, error_size);
 }
 
 /* --- the rest ---------------------------------------------------------------------- */
@@ -202,6 +258,10 @@ static const struct command table[] = {
 	  run_status },
 	{ "targets", "the targets and their LUNs", NULL, NULL, run_targets },
 	{ "sessions", "the sessions and connections", NULL, NULL, run_sessions },
+	{ "session-show", "connections, with the last that happened to them", "which",
+	  "a peer (address:port), a TSIH or an initiator's name", run_session_show },
+	{ "session-close", "closes connections", "which",
+	  "a peer (address:port), a TSIH or an initiator's name", run_session_close },
 	{ "log-level", "tells or sets the log level", "level", "error, warning, info or debug",
 	  run_log_level },
 	{ "help", "this list", NULL, NULL, run_help },

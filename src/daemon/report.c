@@ -318,6 +318,23 @@ struct json_object *report_targets(const struct iscsi_node *node)
 	return array;
 }
 
+struct json_object *report_events(const struct iscsi_session_info *session)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned i = 0; i < session->event_count; i++) {
+		const struct iscsi_event_info *event = &session->events[i];
+		struct json_object *object = json_object_new_object();
+
+		add_number(object, "age_ms", event->age_ms);
+		add_string(object, "what", event->what);
+		add_number(object, "a", event->a);
+		add_number(object, "b", event->b);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 struct json_object *report_session(const struct iscsi_session_info *session)
 {
 	struct json_object *object = json_object_new_object();

@@ -18,6 +18,8 @@ struct json_object *report_iser(const struct machine *machine);
 struct json_object *report_portals(const struct iscsi_node *node);
 struct json_object *report_connections(const struct iscsi_node *node);
 struct json_object *report_targets(const struct iscsi_node *node);
+/* The last that happened to its connection. */
+struct json_object *report_events(const struct iscsi_session_info *session);
 struct json_object *report_session(const struct iscsi_session_info *session);
 
 /* A string as JSON may hold it: what is no UTF-8 becomes '?'. */

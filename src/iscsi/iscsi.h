@@ -194,6 +194,13 @@ void iscsi_node_shutdown(struct iscsi_node *node, unsigned grace_ms, void (*done
 
 /* --- for status reports --- */
 
+/* Something that happened to a connection: a sentence's beginning and two numbers. */
+struct iscsi_event_info {
+	char what[32];
+	uint64_t a, b;
+	uint64_t age_ms;
+};
+
 struct iscsi_session_info {
 	char initiator[224];
 	char initiator_alias[64];
@@ -215,6 +222,8 @@ struct iscsi_session_info {
 	unsigned commands;		/* outstanding */
 	uint64_t commands_done, bytes_in, bytes_out;	/* data-out and data-in */
 	uint64_t age_s;
+	struct iscsi_event_info events[16];	/* the last ones, oldest first */
+	unsigned event_count;
 };
 
 /*
@@ -224,6 +233,17 @@ struct iscsi_session_info {
 typedef void (*iscsi_sessions_fn)(void *context, const struct iscsi_session_info *sessions,
 				  unsigned count);
 int iscsi_node_sessions(struct iscsi_node *node, iscsi_sessions_fn done, void *context);
+
+/*
+ * Closes, once their commands have ended, the connections that WHICH names: a peer's address with
+ * port, a TSIH, or an initiator's name. Then, or when there is none, as iscsi_node_sessions: DONE
+ * gets those that were closed.
+ */
+int iscsi_node_close_sessions(struct iscsi_node *node, const char *which, iscsi_sessions_fn done,
+			      void *context);
+
+/* Whether WHICH names the connection that INFO describes. */
+bool iscsi_session_is(const struct iscsi_session_info *info, const char *which);
 
 /* From any thread. */
 struct iscsi_node_info {

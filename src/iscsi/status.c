@@ -75,7 +75,26 @@ struct part {
 struct collection {
 	iscsi_sessions_fn done;
 	void *context;
+	char which[NAME_LEN_MAX + 1];	/* these are to be closed; "": just told of */
 };
+
+/* Where the events of a connection go, and what the time is. */
+struct event_list {
+	struct iscsi_session_info *info;
+	uint64_t now_ns;
+};
+
+static void add_event(void *context, const struct event *event)
+{
+	struct event_list *list = context;
+	struct iscsi_session_info *info = list->info;
+	struct iscsi_event_info *out = &info->events[info->event_count++];
+
+	snprintf(out->what, sizeof(out->what), "%s", event->what);
+	out->a = event->a;
+	out->b = event->b;
+	out->age_ms = (list->now_ns - event->time_ns) / CLOCK_NS_PER_MS;
+}
 
 static void describe_session(const struct iscsi_session *session, struct iscsi_session_info *info)
 {
@@ -104,8 +123,10 @@ static void describe_session(const struct iscsi_session *session, struct iscsi_s
 static void describe(const struct iscsi_conn *conn, struct iscsi_session_info *info)
 {
 	const struct iscsi_core *core = conn->core;
+	struct event_list list = { info, reactor_now_ns(core->reactor) };
 
 	memset(info, 0, sizeof(*info));
+	events_print(&conn->events, add_event, &list);
 	snprintf(info->state, sizeof(info->state), "%s", conn_state_name(conn));
 	snprintf(info->peer, sizeof(info->peer), "%s", conn->peer);
 	snprintf(info->local, sizeof(info->local), "%s", conn->local);
@@ -122,8 +143,37 @@ static void describe(const struct iscsi_conn *conn, struct iscsi_session_info *i
 		describe_session(conn->session, info);
 }
 
+bool iscsi_session_is(const struct iscsi_session_info *info, const char *which)
+{
+	char tsih[8];
+
+	snprintf(tsih, sizeof(tsih), "%u", info->tsih);
+	return strcmp(which, info->peer) == 0 || strcmp(which, info->initiator) == 0 ||
+	       (info->tsih != 0 && strcmp(which, tsih) == 0);
+}
+
+/* Describes what is to be closed, and closes it. */
+static void close_some(struct broadcast_leg *leg, struct part *part)
+{
+	const struct collection *collection = leg->broadcast->context;
+	struct list_node *node;
+	struct list_node *next;
+
+	LIST_FOR_EACH_SAFE(node, next, &leg->core->conns) {
+		struct iscsi_conn *conn = container_of(node, struct iscsi_conn, link);
+		struct iscsi_session_info *info = &part->sessions[part->count];
+
+		describe(conn, info);
+		if (!iscsi_session_is(info, collection->which) || !conn_can_send(conn))
+			continue;
+		part->count++;
+		conn_terminate(conn, true, LOG_LEVEL_INFO, "closed by the control socket");
+	}
+}
+
 static void collect(struct broadcast_leg *leg)
 {
+	const struct collection *collection = leg->broadcast->context;
 	struct list_node *node;
 	struct part *part;
 	unsigned count = 0;
@@ -133,9 +183,12 @@ static void collect(struct broadcast_leg *leg)
 	part = malloc(sizeof(*part) + count * sizeof(part->sessions[0]));
 	if (part != NULL) {
 		part->count = 0;
-		LIST_FOR_EACH(node, &leg->core->conns)
-			describe(container_of(node, struct iscsi_conn, link),
-				 &part->sessions[part->count++]);
+		if (collection->which[0] != '\0')
+			close_some(leg, part);
+		else
+			LIST_FOR_EACH(node, &leg->core->conns)
+				describe(container_of(node, struct iscsi_conn, link),
+					 &part->sessions[part->count++]);
 	}
 	leg->result = part;
 	broadcast_leg_done(leg);
@@ -171,7 +224,7 @@ static void collected(struct broadcast *broadcast)
 	free(broadcast);
 }
 
-int iscsi_node_sessions(struct iscsi_node *node, iscsi_sessions_fn done, void *context)
+static int ask(struct iscsi_node *node, const char *which, iscsi_sessions_fn done, void *context)
 {
 	struct broadcast *broadcast = broadcast_create(node, &node->cores[0]);
 	struct collection *collection = malloc(sizeof(*collection));
@@ -183,9 +236,21 @@ int iscsi_node_sessions(struct iscsi_node *node, iscsi_sessions_fn done, void *c
 	}
 	collection->done = done;
 	collection->context = context;
+	snprintf(collection->which, sizeof(collection->which), "%s", which);
 	broadcast->run = collect;
 	broadcast->done = collected;
 	broadcast->context = collection;
 	broadcast_start(broadcast);
 	return 0;
+}
+
+int iscsi_node_sessions(struct iscsi_node *node, iscsi_sessions_fn done, void *context)
+{
+	return ask(node, "", done, context);
+}
+
+int iscsi_node_close_sessions(struct iscsi_node *node, const char *which, iscsi_sessions_fn done,
+			      void *context)
+{
+	return which[0] == '\0' ? -EINVAL : ask(node, which, done, context);
 }

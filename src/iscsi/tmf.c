@@ -313,6 +313,8 @@ void tmf_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data
 	tmf->conn = conn;
 	bhs_tmf_request_decode(bhs, &tmf->request);
 	session_request_begin(session, conn);
+	events_add(&conn->events, reactor_now_ns(conn->core->reactor), "task management",
+		   tmf->request.function, tmf->request.lun);
 	conn_log(conn, LOG_LEVEL_INFO, "%s, LUN %016llx", iscsi_tmf_name(tmf->request.function),
 		 (unsigned long long)tmf->request.lun);
 	dispatch(tmf);
