@@ -201,6 +201,8 @@ int spc_receive_diagnostic(struct scsi_cmd *cmd, struct cursor *out);
 int spc_read_buffer(struct scsi_cmd *cmd, struct cursor *out);
 int spc_write_buffer(struct scsi_cmd *cmd);
 int spc_write_buffer_list(struct scsi_cmd *cmd);
+int spc_log_select(struct scsi_cmd *cmd);
+int spc_log_select_list(struct scsi_cmd *cmd);
 int spc_log_sense(struct scsi_cmd *cmd, struct cursor *out);
 int spc_report_opcodes(struct scsi_cmd *cmd, struct cursor *out);
 int spc_report_tmfs(struct scsi_cmd *cmd, struct cursor *out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * LOG SENSE over the table of log pages: SPC-5 sections 6.8 and 7.3. Counters
- * are since the daemon's start; nothing is saved and there are no thresholds.
+ * LOG SENSE and LOG SELECT over the table of log pages: SPC-5 sections 6.7, 6.8
+ * and 7.3. Counters are since the daemon's start or a reset by LOG SELECT;
+ * nothing is saved and there are no thresholds.
  */
 #include "base/bytes.h"
 #include "scsi/command.h"
@@ -12,6 +13,8 @@ enum {
 	DS = 0x80, /* nothing is saved */
 	SPF = 0x40,
 	CUMULATIVE = 1, /* PAGE CONTROL */
+	DEFAULT_CUMULATIVE = 3,
+	PCR = 0x02, /* PARAMETER CODE RESET */
 	ALL_SUBPAGES = 0xff,
 	BOUNDED_COUNTER = 0x00, /* FORMAT AND LINKING */
 	BINARY_LIST = 0x03,
@@ -23,7 +26,25 @@ struct log_page {
 	uint8_t subpage;
 	uint16_t last; /* its highest parameter code; 0 where it has no parameters */
 	void (*put)(const struct scsi_lu *lu, uint16_t from, struct cursor *out);
+	bool counts; /* and its counters have a base: */
+	uint8_t base;
 };
+
+/* What has been counted since page BASE was reset. With lu->control held. */
+static struct lu_sums counted(const struct scsi_lu *lu, unsigned base)
+{
+	const struct lu_sums *from = &lu->log_base[base];
+	struct lu_sums sums;
+
+	lu_sum(lu, &sums);
+	sums.reads -= from->reads;
+	sums.writes -= from->writes;
+	sums.read_bytes -= from->read_bytes;
+	sums.written_bytes -= from->written_bytes;
+	sums.read_errors -= from->read_errors;
+	sums.write_errors -= from->write_errors;
+	return sums;
+}
 
 /* The head of parameter CODE; false when it comes before the first that is wanted. */
 static bool put_head(struct cursor *out, uint16_t code, uint16_t from, uint8_t format,
@@ -37,25 +58,29 @@ static bool put_head(struct cursor *out, uint16_t code, uint16_t from, uint8_t f
 	return true;
 }
 
-/* TOTAL BYTES PROCESSED is the only one of the error counters that a store tells of. */
-enum { BYTES_PROCESSED = 0x0005 };
+/* Of the error counters a store tells of these: it does not say what it corrects. */
+enum { BYTES_PROCESSED = 0x0005, UNCORRECTED_ERRORS = 0x0006 };
+
+static void put_counters(uint16_t from, uint64_t bytes, uint64_t errors, struct cursor *out)
+{
+	if (put_head(out, BYTES_PROCESSED, from, BOUNDED_COUNTER, 8))
+		cursor_put_u64(out, bytes);
+	if (put_head(out, UNCORRECTED_ERRORS, from, BOUNDED_COUNTER, 8))
+		cursor_put_u64(out, errors);
+}
 
 static void put_written(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
 {
-	struct scsi_lu_info sum = { 0 };
+	struct lu_sums sums = counted(lu, LOG_WRITE_ERRORS);
 
-	lu_sum_counters(lu, &sum);
-	if (put_head(out, BYTES_PROCESSED, from, BOUNDED_COUNTER, 8))
-		cursor_put_u64(out, sum.written_bytes);
+	put_counters(from, sums.written_bytes, sums.write_errors, out);
 }
 
 static void put_read(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
 {
-	struct scsi_lu_info sum = { 0 };
+	struct lu_sums sums = counted(lu, LOG_READ_ERRORS);
 
-	lu_sum_counters(lu, &sum);
-	if (put_head(out, BYTES_PROCESSED, from, BOUNDED_COUNTER, 8))
-		cursor_put_u64(out, sum.read_bytes);
+	put_counters(from, sums.read_bytes, sums.read_errors, out);
 }
 
 static void put_temperature(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
@@ -68,9 +93,8 @@ static void put_temperature(const struct scsi_lu *lu, uint16_t from, struct curs
 /* Commands and blocks; how long they took is not measured. */
 static void put_statistics(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
 {
-	struct scsi_lu_info sum = { 0 };
+	struct lu_sums sum = counted(lu, LOG_STATISTICS);
 
-	lu_sum_counters(lu, &sum);
 	if (!put_head(out, 0x0001, from, BINARY_LIST, 64))
 		return;
 	cursor_put_u64(out, sum.reads);
@@ -78,6 +102,14 @@ static void put_statistics(const struct scsi_lu *lu, uint16_t from, struct curso
 	cursor_put_u64(out, sum.written_bytes >> lu->block_shift); /* blocks received */
 	cursor_put_u64(out, sum.read_bytes >> lu->block_shift); /* blocks transmitted */
 	cursor_put_zeros(out, 32);
+}
+
+/* No date of manufacture is known, and with no motor there are no cycles. */
+static void put_start_stop(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
+{
+	(void)lu;
+	if (put_head(out, 0x0004, from, BINARY_LIST, 4))
+		cursor_put_u32(out, 0);
 }
 
 /* None: ASC and ASCQ are zero. */
@@ -95,12 +127,21 @@ static void put_pages(const struct scsi_lu *lu, uint16_t from, struct cursor *ou
 static void put_subpages(const struct scsi_lu *lu, uint16_t from, struct cursor *out);
 
 /* In ascending order, as page 00h must have them. */
+/* clang-format off */
 static const struct log_page pages[] = {
-	{ 0x00, 0x00, 0, put_pages },        { 0x00, ALL_SUBPAGES, 0, put_subpages },
-	{ 0x02, 0x00, 0x0005, put_written }, { 0x03, 0x00, 0x0005, put_read },
-	{ 0x0d, 0x00, 0, put_temperature },  { 0x19, 0x00, 0x0001, put_statistics },
-	{ 0x2f, 0x00, 0, put_exceptions },
+	{ .code = 0x00, .put = put_pages },
+	{ .code = 0x00, .subpage = ALL_SUBPAGES, .put = put_subpages },
+	{ .code = 0x02, .last = UNCORRECTED_ERRORS, .put = put_written,
+	  .counts = true, .base = LOG_WRITE_ERRORS },
+	{ .code = 0x03, .last = UNCORRECTED_ERRORS, .put = put_read,
+	  .counts = true, .base = LOG_READ_ERRORS },
+	{ .code = 0x0d, .put = put_temperature },
+	{ .code = 0x0e, .last = 0x0004, .put = put_start_stop },
+	{ .code = 0x19, .last = 0x0001, .put = put_statistics,
+	  .counts = true, .base = LOG_STATISTICS },
+	{ .code = 0x2f, .put = put_exceptions },
 };
+/* clang-format on */
 
 static void put_pages(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
 {
@@ -156,7 +197,61 @@ int spc_log_sense(struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u8(out, DS | (subpage != 0 ? SPF : 0) | code);
 	cursor_put_u8(out, subpage);
 	cursor_put_u16(out, 0);
+	pthread_mutex_lock(&cmd->lu->control);
 	page->put(cmd->lu, from, out);
+	pthread_mutex_unlock(&cmd->lu->control);
 	put_be16(out->begin + 2, (uint16_t)(cursor_offset(out) - 4));
 	return SCSI_DONE;
+}
+
+/* ---- LOG SELECT ------------------------------------------------------------------- */
+
+/* The counters of PAGE, NULL: of all pages, start again. Others are told. */
+static void reset_counters(struct scsi_cmd *cmd, const struct log_page *page)
+{
+	struct scsi_lu *lu = cmd->lu;
+	struct lu_sums now;
+
+	pthread_mutex_lock(&lu->control);
+	lu_sum(lu, &now);
+	for (unsigned i = 0; i < LOG_COUNTERS; i++) {
+		if (page == NULL || (page->counts && page->base == i))
+			lu->log_base[i] = now;
+	}
+	pthread_mutex_unlock(&lu->control);
+	attention_raise_others(&lu->attentions, ATTENTION_LOG_CHANGED, cmd->nexus);
+}
+
+/* A list of parameters to be set: there are none that could be. */
+int spc_log_select_list(struct scsi_cmd *cmd)
+{
+	const uint8_t *list = cmd->data.extent[0].data;
+
+	if (cmd->data_out_length < 4 || cmd->data_out_length - 4 < get_be16(list + 2))
+		return sense_parameter_list_length(cmd);
+	if (find_page(list[0] & 0x3f, list[0] & SPF ? list[1] : 0) == NULL)
+		return sense_invalid_parameter(cmd, 0, 5);
+	if (get_be16(list + 2) == 0)
+		return cmd_status(cmd, SCSI_STATUS_GOOD);
+	return sense_invalid_parameter(cmd, 4, 7);
+}
+
+int spc_log_select(struct scsi_cmd *cmd)
+{
+	uint8_t code = cmd->cdb[2] & 0x3f, subpage = cmd->cdb[3];
+	bool is_all = code == 0 && subpage == 0;
+	const struct log_page *page = find_page(code, subpage);
+	uint32_t length = get_be16(cmd->cdb + 7);
+
+	if ((cmd->cdb[1] & PCR) && length != 0)
+		return sense_invalid_field(cmd, 1, 1);
+	if (length != 0 && !is_all)
+		return sense_invalid_field(cmd, 2, 5);
+	if (length != 0)
+		return cmd_parameters(cmd, length);
+	if (page == NULL)
+		return sense_invalid_field(cmd, 2, 5);
+	if ((cmd->cdb[1] & PCR) || cmd->cdb[2] >> 6 == DEFAULT_CUMULATIVE)
+		reset_counters(cmd, is_all ? NULL : page);
+	return cmd_status(cmd, SCSI_STATUS_GOOD);
 }

@@ -40,7 +40,17 @@ struct lu_counters {
 	struct counter read_bytes;
 	struct counter written_bytes;
 	struct counter errors;
+	struct counter read_errors; /* of these */
+	struct counter write_errors;
 } __attribute__((aligned(64)));
+
+/* The counters of all reactors, or what they were when the log was reset. */
+struct lu_sums {
+	uint64_t reads, writes, read_bytes, written_bytes, errors, read_errors, write_errors;
+};
+
+/* Log pages with counters, each of which can be reset for itself. */
+enum { LOG_WRITE_ERRORS, LOG_READ_ERRORS, LOG_STATISTICS, LOG_COUNTERS };
 
 #define RANGE_LOCKS_MAX 16 /* that commands hold at a time on one logical unit */
 
@@ -139,6 +149,7 @@ struct scsi_lu {
 	struct lu_job *job;
 	/* under control */
 	struct identifying identifying;
+	struct lu_sums log_base[LOG_COUNTERS];
 	uint64_t timestamp_offset; /* milliseconds, to the machine's clock; modulo 2^64 */
 	bool timestamp_is_set;
 	uint8_t *buffer; /* of READ and WRITE BUFFER, NULL: never written */
@@ -264,6 +275,9 @@ static inline struct lu_counters *lu_counters(const struct scsi_cmd *cmd)
 ssize_t lu_load(const struct scsi_lu *lu, const char *what, void *data, size_t size);
 /* Has SAVE, of which all but the name is filled in, kept as WHAT of LU. False, with no effect, without a keeper. */
 bool lu_save(const struct scsi_lu *lu, const char *what, struct keeper_save *save);
+
+/* The statistics of all reactors. Any thread. */
+void lu_sum(const struct scsi_lu *lu, struct lu_sums *sums);
 
 /* Adds the statistics of all reactors to those in INFO. Any thread. */
 void lu_sum_counters(const struct scsi_lu *lu, struct scsi_lu_info *info);

@@ -317,6 +317,10 @@ int sense_store_error(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, int 
 	if (err == -ENOMEM || err == -EAGAIN || err == -EBUSY)
 		return cmd_status(cmd, SCSI_STATUS_BUSY);
 	counter_increment(&lu_counters(cmd)->errors);
+	if (op == STORE_READ)
+		counter_increment(&lu_counters(cmd)->read_errors);
+	else
+		counter_increment(&lu_counters(cmd)->write_errors);
 	sense.has_information = sense.key == SENSE_KEY_MEDIUM_ERROR;
 	sense.information = lba;
 	return sense_fail(cmd, &sense);

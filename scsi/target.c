@@ -144,17 +144,32 @@ const char *scsi_target_name(const struct scsi_target *target)
 	return target->name;
 }
 
-void lu_sum_counters(const struct scsi_lu *lu, struct scsi_lu_info *info)
+void lu_sum(const struct scsi_lu *lu, struct lu_sums *sums)
 {
+	*sums = (struct lu_sums){ 0 };
 	for (unsigned i = 0; i < SCSI_REACTORS_MAX; i++) {
 		const struct lu_counters *counters = &lu->counters[i];
 
-		info->reads += counter_read(&counters->reads);
-		info->writes += counter_read(&counters->writes);
-		info->read_bytes += counter_read(&counters->read_bytes);
-		info->written_bytes += counter_read(&counters->written_bytes);
-		info->errors += counter_read(&counters->errors);
+		sums->reads += counter_read(&counters->reads);
+		sums->writes += counter_read(&counters->writes);
+		sums->read_bytes += counter_read(&counters->read_bytes);
+		sums->written_bytes += counter_read(&counters->written_bytes);
+		sums->errors += counter_read(&counters->errors);
+		sums->read_errors += counter_read(&counters->read_errors);
+		sums->write_errors += counter_read(&counters->write_errors);
 	}
+}
+
+void lu_sum_counters(const struct scsi_lu *lu, struct scsi_lu_info *info)
+{
+	struct lu_sums sums;
+
+	lu_sum(lu, &sums);
+	info->reads += sums.reads;
+	info->writes += sums.writes;
+	info->read_bytes += sums.read_bytes;
+	info->written_bytes += sums.written_bytes;
+	info->errors += sums.errors;
 }
 
 static void fill_info(const struct scsi_lu *lu, struct scsi_lu_info *info)
