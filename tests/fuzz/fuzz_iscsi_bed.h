@@ -21,6 +21,11 @@
 
 #define FUZZ_NAMES                                                                                 \
 	"InitiatorName=iqn.2026-11.org.example:fuzz\0TargetName=iqn.2026-11.io.pinion:disk\0"
+/* A target that asks for CHAP, of account "fuzz" or "0xfuzz", and proves itself as "vault". */
+#define FUZZ_VAULT "iqn.2026-11.io.pinion:vault"
+#define FUZZ_VAULT_NAMES                                                                           \
+	"InitiatorName=iqn.2026-11.org.example:fuzz\0TargetName=" FUZZ_VAULT "\0"
+#define FUZZ_SECRET "the fuzzer's secret"
 #define FUZZ_CMD_SN 0xfffffff0u	/* wraps soon */
 
 struct fuzz_disk {
@@ -39,6 +44,8 @@ struct fuzz_bed {
 	struct iscsi_node *node;
 	struct iscsi_portal *portal;
 	struct loop *loop;
+	char said[2048];	/* what the target sent last, with a NUL behind */
+	size_t said_length;
 	/* the input */
 	const uint8_t *data;
 	size_t left;
@@ -90,6 +97,25 @@ static void fuzz_log_nothing(void *context, enum log_level level, const char *li
 	(void)line;
 }
 
+static void fuzz_make_vault(struct fuzz_bed *bed)
+{
+	static const struct iscsi_account accounts[] = { { "fuzz", FUZZ_SECRET },
+							 { "0xfuzz", FUZZ_SECRET } };
+	static const struct iscsi_account vault = { "vault", "the vault's own secret" };
+	static const struct iscsi_account *const list[] = { &accounts[0], &accounts[1] };
+	static const struct iscsi_rule_config rule = {
+		.who = { .accounts = list, .account_count = 2 }, .mutual = &vault,
+	};
+	struct iscsi_access *access;
+	char error[256];
+	unsigned wrong;
+
+	FUZZ_CHECK(iscsi_node_add_target(bed->node, FUZZ_VAULT, NULL, bed->scsi) == 0);
+	FUZZ_CHECK(iscsi_access_create(&rule, 1, &access, &wrong, error, sizeof(error)) == 0);
+	iscsi_node_add_access(bed->node, access);
+	FUZZ_CHECK(iscsi_node_set_target_access(bed->node, FUZZ_VAULT, access) == 0);
+}
+
 static void fuzz_bed_make(struct fuzz_bed *bed)
 {
 	struct memory_config memory = { MEMORY_OFF, MEMORY_OFF };
@@ -128,6 +154,7 @@ static void fuzz_bed_make(struct fuzz_bed *bed)
 	FUZZ_CHECK(iscsi_node_create(&config, &bed->node) == 0);
 	FUZZ_CHECK(iscsi_node_add_target(bed->node, "iqn.2026-11.io.pinion:disk", "alias",
 					 bed->scsi) == 0);
+	fuzz_make_vault(bed);
 	bed->portal = node_portal_create(bed->node, 1);
 	FUZZ_CHECK(bed->portal != NULL);
 	strcpy(bed->portal->address, "0.0.0.0:3260");
@@ -135,12 +162,12 @@ static void fuzz_bed_make(struct fuzz_bed *bed)
 
 static void fuzz_turn(struct fuzz_bed *bed, unsigned turns)
 {
-	uint8_t taken[4096];
+	size_t length;
 
 	while (turns-- != 0) {
 		reactor_turn(bed->reactor, 0);
-		while (loop_read(bed->loop, taken, sizeof(taken)) != 0)
-			;
+		while ((length = loop_read(bed->loop, bed->said, sizeof(bed->said) - 1)) != 0)
+			bed->said_length = length;
 	}
 }
 
@@ -156,7 +183,12 @@ static void fuzz_connect(struct fuzz_bed *bed)
 	struct loop_config config = { .reactor = bed->reactor, .user = bed->portal,
 				      .connected = fuzz_connected };
 
-	FUZZ_CHECK(node_place(bed->portal, "192.0.2.9") == bed->reactor);
+	bed->said_length = 0;
+	/* Whoever has failed too often must wait. */
+	while (node_place(bed->portal, "192.0.2.9") != bed->reactor) {
+		clock_manual_advance(&bed->clock, CLOCK_NS_PER_S);
+		reactor_turn(bed->reactor, 0);
+	}
 	FUZZ_CHECK(loop_connect(&config, &bed->loop) == 0);
 	fuzz_turn(bed, 4);
 }
