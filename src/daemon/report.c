@@ -346,6 +346,7 @@ struct json_object *report_session(const struct iscsi_session_info *session)
 	add_string(object, "initiator_alias", session->initiator_alias);
 	add_string(object, "target", session->target);
 	add_string(object, "account", session->account);
+	add_string(object, "chap", session->chap);
 	add_bool(object, "discovery", session->discovery);
 	add_string(object, "state", session->state);
 	add_string(object, "isid", isid);

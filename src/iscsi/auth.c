@@ -130,3 +130,12 @@ int auth_step(struct auth *auth, struct negotiation *negotiation, struct cursor 
 		auth->state = AUTH_DONE;
 	return 0;
 }
+
+const char *auth_describe(const struct auth *auth, char *out, size_t size)
+{
+	out[0] = '\0';
+	if (auth->account != NULL)
+		snprintf(out, size, " as %.64s by CHAP with %s", auth->account->name,
+			 auth->chap.method->name);
+	return out;
+}

@@ -48,4 +48,7 @@ static inline bool auth_is_over(const struct auth *auth)
 	return auth->state == AUTH_OPEN || auth->state == AUTH_DONE;
 }
 
+/* " as alice by CHAP with SHA3-256", or "", for the log, in OUT. */
+const char *auth_describe(const struct auth *auth, char *out, size_t size);
+
 #endif

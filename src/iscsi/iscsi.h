@@ -206,6 +206,7 @@ struct iscsi_session_info {
 	char initiator_alias[64];
 	char target[224];		/* "" in a discovery session */
 	char account[64];		/* by which it authenticated itself, "": by none */
+	char chap[16];			/* with this algorithm */
 	uint8_t isid[6];
 	uint16_t tsih;
 	bool discovery;

@@ -190,6 +190,7 @@ void login_fill_session(const struct login *login, struct iscsi_session *session
 	session->tsih = login->conn->registration->tsih;
 	session->rule = login->auth.rule;
 	session->account = login->auth.account;
+	session->chap_method = login->auth.chap.method;
 	session->login_pdus = login->numbered_pdus;
 	session->time2wait = (uint16_t)negotiation->value[KEY_DEFAULT_TIME2WAIT];
 	session->task_reporting = (uint8_t)negotiation->value[KEY_TASK_REPORTING];
@@ -248,6 +249,7 @@ void login_refuse(struct iscsi_conn *conn, int status)
 void login_complete(struct iscsi_conn *conn)
 {
 	struct login *login = conn->login;
+	char as[128];
 
 	respond(login, true);
 	if (conn->state != CONN_ADMISSION)
@@ -257,9 +259,8 @@ void login_complete(struct iscsi_conn *conn)
 		return;
 	}
 	conn_log(conn, session_is_discovery(conn->session) ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-		 "logged in to %s%s%s", login->target != NULL ? login->target->name : "discover",
-		 login->auth.account != NULL ? " as " : "",
-		 login->auth.account != NULL ? login->auth.account->name : "");
+		 "logged in to %s%s", login->target != NULL ? login->target->name : "discover",
+		 auth_describe(&login->auth, as, sizeof(as)));
 	conn_event(conn, CONN_ADMITTED);
 }
 

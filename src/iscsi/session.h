@@ -71,6 +71,7 @@ struct iscsi_session {
 	const struct iscsi_target *target;	/* NULL in a discovery session */
 	const struct access_rule *rule;	/* that let it in, NULL: it is open to all */
 	const struct chap_account *account;	/* as which it has authenticated itself, or NULL */
+	const struct chap_method *chap_method;	/* with which, where there is an account */
 	uint16_t group;			/* portal group */
 	struct iscsi_values values;	/* of its portal and target */
 	uint32_t depth;			/* the most that window may become */

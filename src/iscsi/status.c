@@ -103,8 +103,10 @@ static void describe_session(const struct iscsi_session *session, struct iscsi_s
 		 session->initiator_alias);
 	if (session->target != NULL)
 		snprintf(info->target, sizeof(info->target), "%s", session->target->name);
-	if (session->account != NULL)
+	if (session->account != NULL) {
 		snprintf(info->account, sizeof(info->account), "%.63s", session->account->name);
+		snprintf(info->chap, sizeof(info->chap), "%s", session->chap_method->name);
+	}
 	memcpy(info->isid, session->isid, sizeof(info->isid));
 	info->tsih = session->tsih;
 	info->discovery = session_is_discovery(session);

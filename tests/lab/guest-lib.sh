@@ -71,7 +71,7 @@ pinionctl() {
 
 # Starts the daemon of the build folder with these LUNs, as libconfig groups, on
 # both addresses. Extra settings come from $settings, $performance and $portal,
-# further portals from $more_portals (", { ... }").
+# further portals from $more_portals (", { ... }"), more of the target from $of_target.
 pinion_start() { # LUN-GROUP...
 	local luns='' lun
 	for lun in "$@"; do
@@ -84,7 +84,7 @@ control: { socket = "/run/pinion/control.sock"; };
 portals = ( { address = "$target_address"; ${portal:-} },
 	{ address = "$target_address6"; ${portal:-} } ${more_portals:-} );
 ${settings:-}
-targets = ( { name = "$target"; luns = ( $luns ); } );
+targets = ( { name = "$target"; luns = ( $luns ); ${of_target:-} } );
 END
 	"$PINION_BUILD/piniond" -f -c /run/pinion/pinion.conf >>/run/piniond.log 2>&1 &
 	pinion_pid=$!
