@@ -259,6 +259,7 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 		return -ENOMEM;
 	}
 	range_home_init(lu);
+	list_init(&lu->orphans);
 	pthread_mutex_init(&lu->control, NULL);
 	attention_source_init(&lu->attentions);
 	access_init(&lu->access);

@@ -139,6 +139,7 @@ struct scsi_lu {
 	struct attention_source attentions;
 	struct access_source access;
 	struct reservations reservations; /* under control */
+	struct list orphans; /* struct nexus_lu; under control */
 	struct range_home home;
 	struct mode_state mode; /* under control */
 	/* --- job.h --- */
@@ -189,6 +190,7 @@ struct task_order {
 	uint32_t head, ordered, aca_commands; /* in the task set, by attribute */
 	uint32_t dormant; /* commands */
 	bool aca; /* in effect */
+	bool behind_orphans; /* of the same initiator port: orphan.h */
 	struct deferred wake;
 };
 
@@ -206,12 +208,14 @@ struct nexus_lu {
 	struct task_order order;
 	struct task_lane *lane; /* NULL: in none */
 	struct list_node link; /* of lane->sets */
+	struct list_node orphan; /* of lu->orphans */
 };
 
 struct scsi_nexus {
 	struct scsi_target *target;
 	struct reactor *reactor;
 	struct arena *arena; /* the reactor's */
+	bool is_lost; /* only its commands are left */
 	unsigned slot; /* into lu->counters */
 	char *initiator_port;
 	char *target_port;

@@ -130,7 +130,10 @@ static void reset_nexus(struct scsi_tmf_request *request)
 
 		if (lu == NULL)
 			continue;
+		pthread_mutex_lock(&lu->control);
 		reserve6_nexus_lost(lu, nexus);
+		pthread_mutex_unlock(&lu->control);
+		medium_leave(&nexus->lu[i]);
 		attention_raise_one(&lu->attentions, ATTENTION_NEXUS_LOSS, nexus);
 	}
 	request->done(request);

@@ -9,6 +9,7 @@
 #include "base/container.h"
 #include "scsi/command.h"
 #include "scsi/mode.h"
+#include "scsi/orphan.h"
 #include "scsi/sense.h"
 #include "scsi/taskset.h"
 
@@ -27,6 +28,30 @@ void order_init(struct nexus_lu *set)
 void order_fini(struct nexus_lu *set)
 {
 	reactor_undefer(set->nexus->reactor, &set->order.wake);
+}
+
+void order_join(struct nexus_lu *set)
+{
+	if (!orphan_is_there(set))
+		return;
+	set->order.behind_orphans = true;
+	set->order.special++;
+}
+
+/* Whether CMD may not go on because of what its initiator port has left behind. */
+static bool is_behind_orphans(struct scsi_cmd *cmd)
+{
+	struct nexus_lu *set = cmd->set;
+	const struct scsi_op *op;
+
+	if (!orphan_is_there(set)) {
+		set->order.behind_orphans = false;
+		set->order.special--;
+		return false;
+	}
+	/* INQUIRY and its like have nothing to do with the medium. */
+	op = scsi_op_row(cmd->cdb[0]);
+	return op == NULL || !(op->flags & OP_IGNORES_UA);
 }
 
 static void wake_later(struct nexus_lu *set)
@@ -83,6 +108,8 @@ int order_admit(struct scsi_cmd *cmd)
 	struct task_order *order = &cmd->set->order;
 	bool is_alone = list_front(&cmd->set->commands) == &cmd->link;
 
+	if (order->behind_orphans && is_behind_orphans(cmd))
+		return cmd_status(cmd, SCSI_STATUS_BUSY);
 	if (cmd->attribute == SCSI_ACA)
 		return admit_aca(cmd);
 	if (order->aca)

@@ -17,6 +17,8 @@
 #include "scsi/scsi.h"
 
 void order_init(struct nexus_lu *set);
+/* Its logical unit and nexus are complete: whether it has a past to wait for. */
+void order_join(struct nexus_lu *set);
 /* Its task set is empty and comes to an end. */
 void order_fini(struct nexus_lu *set);
 

@@ -229,6 +229,12 @@ struct scsi_nexus_config {
 };
 
 int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus **out);
+/*
+ * I_T nexus loss, though commands of NEXUS, all of them aborted, have not ended. It is
+ * to be destroyed when they have; until then their initiator port may have another
+ * nexus, to which logical units that still write for this one are BUSY.
+ */
+void scsi_nexus_lost(struct scsi_nexus *nexus);
 /* I_T nexus loss. All its commands have completed and been released. */
 void scsi_nexus_destroy(struct scsi_nexus *nexus);
 

@@ -9,6 +9,8 @@
 #include <time.h>
 
 #include "scsi/lu.h"
+#include "scsi/order.h"
+#include "scsi/orphan.h"
 #include "scsi/range.h"
 #include "scsi/taskset.h"
 
@@ -312,6 +314,7 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 			attention_join(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions, nexus,
 				       first);
 			access_join(nexus->lu[i].lu, &nexus->lu[i].access, nexus);
+			order_join(&nexus->lu[i]);
 		}
 	}
 	*out = nexus;
@@ -324,18 +327,40 @@ bool cmd_is_read_only(const struct scsi_cmd *cmd)
 	       cmd->nexus->lu[lun_decode(cmd->lun)].read_only;
 }
 
+/* What a logical unit does when it loses a nexus. */
+static void lose(struct scsi_nexus *nexus)
+{
+	if (nexus->is_lost)
+		return;
+	nexus->is_lost = true;
+	for (unsigned i = 0; i < nexus->lun_count; i++) {
+		if (nexus->lu[i].lu == NULL)
+			continue;
+		medium_leave(&nexus->lu[i]);
+		attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
+		access_leave(nexus->lu[i].lu, &nexus->lu[i].access);
+	}
+}
+
+void scsi_nexus_lost(struct scsi_nexus *nexus)
+{
+	for (unsigned i = 0; i < nexus->lun_count; i++) {
+		if (nexus->lu[i].lu != NULL)
+			orphan_enter(&nexus->lu[i]);
+	}
+	lose(nexus);
+}
+
 void scsi_nexus_destroy(struct scsi_nexus *nexus)
 {
 	assert(list_is_empty(&nexus->stray));
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		assert(list_is_empty(&nexus->lu[i].commands));
-		if (nexus->lu[i].lu == NULL)
-			continue;
-		medium_leave(&nexus->lu[i]);
+		if (nexus->is_lost && nexus->lu[i].lu != NULL)
+			orphan_leave(&nexus->lu[i]);
 		free(nexus->lu[i].echo);
-		attention_leave(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions);
-		access_leave(nexus->lu[i].lu, &nexus->lu[i].access);
 	}
+	lose(nexus);
 	taskset_leave(nexus);
 	free_nexus(nexus);
 }

@@ -55,6 +55,7 @@ int taskset_join(struct scsi_nexus *nexus)
 		struct task_lane *lane;
 
 		list_node_init(&set->link);
+		list_node_init(&set->orphan);
 		set->nexus = nexus;
 		order_init(set);
 		if (lu == NULL)

@@ -86,6 +86,8 @@ static void enter_closed(struct iscsi_conn *conn)
 			session_fail(conn->session);
 	}
 	text_exchange_reset(conn);
+	if (conn->session != NULL)
+		session_conn_closed(conn->session);
 	conn_may_finish(conn);
 }
 

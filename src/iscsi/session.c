@@ -141,6 +141,7 @@ static void destroy(struct iscsi_session *session)
 {
 	reactor_undefer(session->core->reactor, &session->aborts_check);
 	reactor_undefer(session->core->reactor, &session->finish);
+	reactor_timer_stop(session->core->reactor, &session->end);
 	while (!list_is_empty(&session->held))
 		held_free(session, container_of(list_front(&session->held), struct held, link));
 	counter_set(&session->core->tasks,
@@ -269,6 +270,60 @@ unsigned session_count_conns(const struct iscsi_session *session)
 	LIST_FOR_EACH(node, &session->conns)
 		count += conn_can_send(container_of(node, struct iscsi_conn, session_link));
 	return count;
+}
+
+/* --- tasks that do not end --- */
+
+/* Those that only the store has. A task that is to be had again (not aborted) is not given up. */
+static unsigned count_stuck(const struct iscsi_session *session)
+{
+	unsigned stuck = 0;
+	uint32_t i;
+
+	for (i = 0; i < session->tasks.count; i++) {
+		uint16_t flags = session->tasks.tasks[i].flags;
+
+		if (!(flags & TASK_STARTED) || (flags & TASK_COMPLETED))
+			continue;
+		if (!(flags & TASK_ABORTED))
+			return 0;
+		stuck++;
+	}
+	return stuck;
+}
+
+/*
+ * The store has had its time. A new login of the initiator need not wait for it, and
+ * what is left of the session goes when it can.
+ */
+static void give_up(struct timer *timer)
+{
+	struct iscsi_session *session = container_of(timer, struct iscsi_session, end);
+	unsigned stuck = count_stuck(session);
+
+	if (session_count_conns(session) != 0 || session->registration == NULL)
+		return;
+	if (stuck == 0) {
+		reactor_timer_start(session->core->reactor, timer, SESSION_END_MS);
+		return;
+	}
+	log_limited(&session->core->limit, LOG_LEVEL_WARNING,
+		    "iscsi: %s: %u commands of its ended session with %s are stuck in a store",
+		    session->initiator_name, stuck, session->target->name);
+	session->has_failed = true;
+	session->tsih = 0;
+	scsi_nexus_lost(session->nexus);
+	registry_release(session->registration);
+	session->registration = NULL;
+	login_joiners_go_on(session);
+}
+
+void session_conn_closed(struct iscsi_session *session)
+{
+	if (session->nexus == NULL || session_count_conns(session) != 0)
+		return;
+	session->end.expired = give_up;
+	reactor_timer_start(session->core->reactor, &session->end, SESSION_END_MS);
 }
 
 void session_fail(struct iscsi_session *session)

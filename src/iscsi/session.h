@@ -20,6 +20,7 @@
 
 #define SESSION_IMMEDIATE_MAX 8		/* SCSI commands beside the window */
 #define SESSION_HELD_BYTES_MAX (256u * 1024u)
+#define SESSION_END_MS 2000		/* for the tasks of a session without connections */
 #define SESSION_REQUESTS_MAX 16		/* task management functions under way */
 
 /*
@@ -84,6 +85,7 @@ struct iscsi_session {
 	bool aborts_queued;
 	struct deferred aborts_check;
 	unsigned requests;		/* task management functions under way, also of other sessions */
+	struct timer end;		/* since it has no connection any more */
 	bool announced;			/* a NOP-In that tells of an open window is on its way */
 	uint32_t first_cmd_sn;
 	uint32_t login_pdus;		/* Login Requests without the I bit */
@@ -125,6 +127,9 @@ unsigned session_count_conns(const struct iscsi_session *session);
 
 /* Something has ended, perhaps the last: looks, at the end of this turn, who waited for that. */
 void session_may_finish(struct iscsi_session *session);
+
+/* A connection is closed: when it was the last, the session's tasks have to end soon. */
+void session_conn_closed(struct iscsi_session *session);
 
 /* Ends all of its connections for REASON. */
 void session_terminate(struct iscsi_session *session, bool graceful, const char *reason);

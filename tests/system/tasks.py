@@ -9,7 +9,7 @@ import time
 from initiator import Initiator
 
 PORT, TARGET = int(sys.argv[1]), sys.argv[2]
-PLAIN, SLOW, SLOW_WRITES, LATE, STUCK = range(5)
+PLAIN, SLOW, SLOW_WRITES, LATE, STUCK, STUCK_WRITES = range(6)
 SIMPLE, ORDERED, HEAD_OF_QUEUE, ACA = 1, 2, 3, 4
 ABORT_TASK, ABORT_TASK_SET, CLEAR_ACA, CLEAR_TASK_SET, LUN_RESET = range(1, 6)
 QUERY_TASK, QUERY_TASK_SET, NEXUS_RESET, QUERY_EVENT = range(9, 13)
@@ -24,7 +24,7 @@ def log_in(isid, keys=()):
     initiator = Initiator(PORT, TARGET, isid=isid,
                           keys=[("ImmediateData", "Yes"), ("InitialR2T", "Yes"), *keys])
     initiator.login()
-    for lun in range(5):
+    for lun in range(6):
         initiator.test_unit_ready(lun)      # the unit attention of a new nexus
         check("ready", initiator.test_unit_ready(lun), 0)
     return initiator
@@ -180,6 +180,29 @@ def deadline():
     check("stuck", (pdu.itt, pdu.bhs[3], pdu.data[2 + 12]), (itt, 2, 0x08))
     if time.monotonic() - began < 2.9:
         sys.exit("answered before the store had let go")
+
+
+def reinstatement():
+    """A store keeps a write of a session that its initiator replaces by another."""
+    one, other = log_in(1), log_in(2)
+    old = b"past" * 128
+    began = time.monotonic()
+    start_write(one, STUCK_WRITES, old)
+    time.sleep(0.2)
+    again = Initiator(PORT, TARGET, isid=1)
+    again.login()
+    took = time.monotonic() - began
+    if took > 4:
+        sys.exit(f"the new login has waited {took:.1f} s for the store")
+    check("what is stuck", again.test_unit_ready(STUCK_WRITES), 0x08)
+    again.test_unit_ready(PLAIN)
+    check("another LUN", again.test_unit_ready(PLAIN), 0)
+    check("another initiator", other.read(1, 1, lun=STUCK_WRITES)[0], 0)
+    while time.monotonic() - began < 10:
+        if again.test_unit_ready(STUCK_WRITES) == 0x02:
+            break
+        time.sleep(0.1)
+    check("afterwards", again.read(0, 1, lun=STUCK_WRITES), (0, old))
 
 
 globals()[sys.argv[3]]()

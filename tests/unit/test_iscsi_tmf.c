@@ -303,6 +303,46 @@ static void test_reset__of_a_session_that_goes(void **state)
 	ini_expect_tmf(&ini, ISCSI_TMF_RESPONSE_COMPLETE);
 }
 
+static uint8_t ready(struct ini *who)
+{
+	struct ini_command command = { .flags = ISCSI_FLAG_FINAL };
+
+	ini_command(who, &command);
+	ini_expect(who, ISCSI_OPCODE_SCSI_RESPONSE);
+	who->exp_stat_sn++;
+	return who->bhs.raw[BHS_AT_STATUS];
+}
+
+/* The store does not end a write of the session that a new login replaces. */
+static void test_stuck__a_new_login_need_not_wait(void **state)
+{
+	struct bhs_login_response response;
+	const char *text = "InitiatorName=" BED_INITIATOR "\0TargetName=" BED_TARGET "\0"
+			   "MaxRecvDataSegmentLength=262144";
+	uint32_t len = (uint32_t)(strlen("InitiatorName=" BED_INITIATOR) + 1 +
+				  strlen("TargetName=" BED_TARGET) + 1 +
+				  strlen("MaxRecvDataSegmentLength=262144") + 1);
+
+	(void)state;
+	start(NULL, 0);
+	bed.disk[0].is_holding = true;
+	ini_write(&ini, 0, 8, pattern, 4096, true);
+	bed_settle(&bed);
+	ini_connect(&second, &bed);
+	ini_send_login(&second, 1, 3, text, len);
+	/* The store has a little time. */
+	ini_expect_nothing(&second);
+	bed_pass(&bed, 2500);
+	ini_expect_login(&second, &response);
+	assert_int_equal(response.status, 0);
+	assert_true(bed_has_logged(&bed, "1 commands of its ended session"));
+	assert_int_equal(ready(&second), 0x08);
+	bed_release(&bed, 0);
+	bed_settle(&bed);
+	assert_int_equal(ready(&second), 0x02);
+	assert_int_equal(ready(&second), 0x00);
+}
+
 static void check_functions(const uint8_t *expected)
 {
 	struct ini_command command = {
@@ -343,6 +383,7 @@ int main(void)
 		CASE(test_reset__fast_abort_is_told),
 		CASE(test_reset__without_fast_abort_silently),
 		CASE(test_reset__of_a_session_that_goes),
+		CASE(test_stuck__a_new_login_need_not_wait),
 		CASE(test_report__functions_by_level),
 	};
 

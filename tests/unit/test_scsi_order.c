@@ -459,6 +459,71 @@ static void test_qerr__aborts_all_others_of_the_nexus(void **state)
 	atomic_fetch_and(&bed.lu->mode_bits, ~MODE_QERR);
 }
 
+/* ---- what a lost nexus leaves behind ------------------------------------------------- */
+
+#define SELF "iqn.2026-11.test:initiator,i,0x400000000001"
+
+/* A command of NEXUS that needs the medium: its status, or'ed with the ASC for CHECK CONDITION. */
+static unsigned ready(struct scsi_nexus *nexus, uint8_t opcode)
+{
+	struct bed_cmd cmd;
+
+	BED_CDB(&bed, &cmd, opcode, 0, 0, 0, opcode == 0x12 ? 36 : 0, 0);
+	bed_wants(&cmd, 36);
+	cmd.cmd.nexus = nexus;
+	bed_run(&cmd);
+	return cmd.cmd.status == 2 ? 0x200u | cmd.cmd.sense[12] : cmd.cmd.status;
+}
+
+static void test_orphans__keep_the_same_initiator_out(void **state)
+{
+	struct scsi_nexus *again, *other;
+	static const uint8_t block[512] = { 1 };
+	struct bed_cmd write;
+
+	(void)state;
+	bed.store.hold = true;
+	BED_CDB(&bed, &write, 0x2a, 0, 0, 0, 0, 9, 0, 0, 1, 0);
+	bed_has(&write, block, sizeof(block));
+	bed_start(&write);
+	scsi_cmd_abort(&write.cmd);
+	scsi_nexus_lost(bed.nexus);
+	again = bed_nexus(&bed, SELF);
+	other = bed_nexus(&bed, "other");
+	assert_int_equal(ready(again, 0x00), 0x08);
+	assert_int_equal(ready(again, 0x12), 0x00);
+	assert_int_equal(ready(again, 0x00), 0x08);
+	assert_int_equal(ready(other, 0x00), 0x229);
+	assert_int_equal(ready(other, 0x00), 0x00);
+	bed_store_finish(&bed, 0);
+	expect_aborted(&write);
+	scsi_nexus_destroy(bed.nexus);
+	bed.nexus = again;
+	assert_int_equal(ready(again, 0x00), 0x229);
+	assert_int_equal(ready(again, 0x00), 0x00);
+	scsi_nexus_destroy(other);
+}
+
+/* A read of the past cannot hurt. */
+static void test_orphans__that_read_keep_nobody_out(void **state)
+{
+	struct scsi_nexus *again;
+	struct bed_cmd cmd;
+
+	(void)state;
+	bed.store.hold = true;
+	start(&cmd, SCSI_SIMPLE, 0);
+	scsi_cmd_abort(&cmd.cmd);
+	scsi_nexus_lost(bed.nexus);
+	again = bed_nexus(&bed, SELF);
+	assert_int_equal(ready(again, 0x00), 0x229);
+	assert_int_equal(ready(again, 0x00), 0x00);
+	bed_store_finish(&bed, 0);
+	expect_aborted(&cmd);
+	scsi_nexus_destroy(bed.nexus);
+	bed.nexus = again;
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -481,6 +546,8 @@ int main(void)
 		CASE(test_aca__clearing_ends_its_command),
 		CASE(test_aca__resets_end_it),
 		CASE(test_qerr__aborts_all_others_of_the_nexus),
+		CASE(test_orphans__keep_the_same_initiator_out),
+		CASE(test_orphans__that_read_keep_nobody_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

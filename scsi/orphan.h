@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Commands that outlive their I_T nexus, because a store neither ends nor cancels
+ * them. Another nexus of the same initiator port need not wait for their end, but
+ * a write of the past could then overtake one of its own: it is told BUSY by a
+ * logical unit at which the past still writes, and by that one alone.
+ */
+#ifndef PINION_SCSI_ORPHAN_H
+#define PINION_SCSI_ORPHAN_H
+
+#include <stdbool.h>
+
+#include "scsi/lu.h"
+
+/* SET, whose nexus is lost, still has commands: it is entered where they may write. On its reactor. */
+void orphan_enter(struct nexus_lu *set);
+/* Its commands have ended; harmless where it was not entered. */
+void orphan_leave(struct nexus_lu *set);
+/* Whether the past of SET's initiator port still writes. Takes a lock. */
+bool orphan_is_there(const struct nexus_lu *set);
+
+#endif
