@@ -317,6 +317,19 @@ static void test_send_targets__portals(void **state)
 		   "TargetAddress=192.0.2.1:860,4");
 }
 
+/* Targets of a test that outlive its node. */
+static struct scsi_target *many[400];
+
+static int destroy_many(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+		if (many[i] != NULL)
+			scsi_target_destroy(many[i]);
+	}
+	return 0;
+}
+
 static void test_send_targets__long_answer(void **state)
 {
 	struct bhs_text_response response;
@@ -331,7 +344,8 @@ static void test_send_targets__long_answer(void **state)
 		char name[64];
 
 		sprintf(name, "iqn.2026-11.io.pinion:number-%03u", i);
-		assert_int_equal(iscsi_node_add_target(bed.node, name, NULL, bed.scsi[0]), 0);
+		assert_int_equal(scsi_target_create(name, &many[i]), 0);
+		assert_int_equal(iscsi_node_add_target(bed.node, name, NULL, many[i]), 0);
 	}
 	ini_connect(&ini, &bed);
 	ini_login_discovery(&ini); /* MaxRecvDataSegmentLength 8192 */
@@ -905,5 +919,5 @@ int main(void)
 		CASE(test_reject__in_discovery),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, destroy_many);
 }
