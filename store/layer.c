@@ -46,7 +46,7 @@ void layer_match_read(struct layer_match *match, const struct store_ops *ops,
 		      const struct store_config *config)
 {
 	static const int meant[] = { -1, STORE_READ, STORE_WRITE, STORE_FLUSH, STORE_DISCARD,
-				     STORE_WRITE_ZEROES };	/* as the choices of "op" */
+				     STORE_WRITE_ZEROES, STORE_COPY };	/* as the choices of "op" */
 	uint64_t length = settings_size(config, "length", UINT64_MAX);
 
 	match->op = meant[settings_choice(config, ops->settings, "op", "any")];
@@ -128,6 +128,8 @@ void layer_pass(struct layer_io *io)
 	io->io.offset = parent->offset;
 	io->io.length = parent->length;
 	io->io.range = parent->range;
+	io->io.from = parent->from;
+	io->io.from_offset = parent->from_offset;
 	io->io.data = parent->data;
 	io->io.done = below_done;
 	io->is_below = true;

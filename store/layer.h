@@ -40,7 +40,7 @@ struct layer {
 };
 
 #define LAYER_MATCH_SETTINGS                                                                       \
-	{ "op", STORE_SETTING_CHOICE, false, "any|read|write|flush|discard|write-zeroes",          \
+	{ "op", STORE_SETTING_CHOICE, false, "any|read|write|flush|discard|write-zeroes|copy",         \
 	  "the operations meant; default: any" },                                                  \
 	{ "offset", STORE_SETTING_SIZE, false, NULL, "those that touch a byte from here on" },     \
 	{ "length", STORE_SETTING_SIZE, false, NULL, "within so many bytes; default: to the end" }

@@ -59,6 +59,7 @@ static void null_submit(struct store *store, struct store_io *io)
 	struct null_store *null = null_of(store);
 	int rc = store_io_check(store, io);
 
+	io->run = io->range; /* a copy to here is done, like all that is written */
 	if (rc == 0 && io->op == STORE_STATUS)
 		store_is_mapped(io);
 	else if (rc < 0 || io->op != STORE_READ || is_mapped(null, io))

@@ -70,7 +70,7 @@ static void fill_zeroes(const struct ram_store *ram, uint64_t offset, uint64_t b
 static void copy(const struct ram_store *ram, const struct store_io *io, uint64_t offset,
 		 uint8_t *data, uint64_t bytes)
 {
-	bool to_store = io->op == STORE_WRITE;
+	bool to_store = io->op != STORE_READ;
 
 	while (bytes > 0) {
 		uint64_t length = bytes;
@@ -105,6 +105,22 @@ static void transfer(const struct ram_store *ram, const struct store_io *io, uin
 	}
 }
 
+/* Bytes AT to AT + BYTES of a copy, from here or another RAM disk. */
+static void copy_between(const struct ram_store *ram, const struct store_io *io, uint64_t at,
+			 uint64_t bytes)
+{
+	const struct ram_store *from = ram_of(io->from);
+
+	while (bytes > 0) {
+		uint64_t length = bytes;
+		uint8_t *data = locate(from, io->from_offset + at, &length, NULL);
+
+		copy(ram, io, io->offset + at, data, length);
+		at += length;
+		bytes -= length;
+	}
+}
+
 static void ram_step(struct store_io *io, uint64_t at, uint32_t bytes)
 {
 	const struct ram_store *ram = ram_of(io->store);
@@ -117,6 +133,9 @@ static void ram_step(struct store_io *io, uint64_t at, uint32_t bytes)
 	case STORE_DISCARD:
 	case STORE_WRITE_ZEROES:
 		fill_zeroes(ram, io->offset + at, bytes);
+		break;
+	case STORE_COPY:
+		copy_between(ram, io, at, bytes);
 		break;
 	case STORE_FLUSH:	/* there is nothing behind it */
 	case STORE_STATUS:
@@ -170,6 +189,16 @@ static void find_run(const struct ram_store *ram, struct store_io *io)
 	io->done(io, 0);
 }
 
+static void submit_copy(const struct ram_store *ram, struct store_io *io)
+{
+	if (io->from->ops != &store_ram_ops) {
+		store_declines_copy(io);
+		return;
+	}
+	io->run = io->range;
+	stepper_submit(ram->stepper, io);
+}
+
 static void ram_submit(struct store *store, struct store_io *io)
 {
 	struct ram_store *ram = ram_of(store);
@@ -177,6 +206,8 @@ static void ram_submit(struct store *store, struct store_io *io)
 
 	if (rc == 0 && io->op == STORE_STATUS)
 		find_run(ram, io);
+	else if (rc == 0 && io->op == STORE_COPY)
+		submit_copy(ram, io);
 	else if (rc < 0 || is_in_place(ram, io))
 		io->done(io, rc);
 	else

@@ -39,13 +39,15 @@ unsigned store_reactor_slots(const struct store_config *config);
 int store_io_check(const struct store *store, const struct store_io *io);
 /* The answer of those who know of no holes to STORE_STATUS, that has been checked. */
 void store_is_mapped(struct store_io *io);
+/* The answer to STORE_COPY, that has been checked, of those who cannot copy by themselves. */
+void store_declines_copy(struct store_io *io);
 /* The same as store_io_check for store_map. */
 int store_map_check(const struct store *store, enum store_op op, uint64_t offset, uint32_t length);
 
 /* Bytes that IO is about, whichever field says so. */
 uint64_t store_io_bytes(const struct store_io *io);
 
-/* "read", "write", "flush", "discard" or "write-zeroes". */
+/* "read", "write", "flush", "discard", "write-zeroes", "status" or "copy". */
 const char *store_op_name(enum store_op op);
 
 #endif

@@ -272,6 +272,7 @@ const char *store_op_name(enum store_op op)
 		[STORE_DISCARD] = "discard",
 		[STORE_WRITE_ZEROES] = "write-zeroes",
 		[STORE_STATUS] = "status",
+		[STORE_COPY] = "copy",
 	};
 
 	return names[op];
@@ -286,6 +287,7 @@ uint64_t store_io_bytes(const struct store_io *io)
 	case STORE_DISCARD:
 	case STORE_WRITE_ZEROES:
 	case STORE_STATUS:
+	case STORE_COPY:
 		return io->range;
 	case STORE_FLUSH:
 		break;
@@ -311,6 +313,9 @@ int store_io_check(const struct store *store, const struct store_io *io)
 	if (io->op == STORE_FLUSH)
 		return 0;
 	assert((io->op != STORE_READ && io->op != STORE_WRITE) || io->length <= io->data->length);
+	if (io->op == STORE_COPY &&
+	    check_range(io->from, STORE_READ, io->from_offset, io->range) != 0)
+		return -EINVAL;
 	return check_range(store, io->op, io->offset, store_io_bytes(io));
 }
 
@@ -318,6 +323,12 @@ void store_is_mapped(struct store_io *io)
 {
 	io->run = io->range;
 	io->is_hole = false;
+	io->done(io, 0);
+}
+
+void store_declines_copy(struct store_io *io)
+{
+	io->run = 0;
 	io->done(io, 0);
 }
 

@@ -31,6 +31,7 @@ enum store_op {
 	STORE_DISCARD,		/* contents become zeros or stay, space is freed where it can be */
 	STORE_WRITE_ZEROES,	/* contents read back as zeros */
 	STORE_STATUS,		/* is there space behind the first bytes of the range? see io->run */
+	STORE_COPY,		/* the store fetches its data itself, from io->from */
 };
 
 #define STORE_FUA 0x01u		/* STORE_WRITE, STORE_WRITE_ZEROES: durable before done */
@@ -63,7 +64,9 @@ struct store_io {
 	unsigned flags;
 	uint64_t offset;		/* bytes; offset + length <= size, both in logical blocks */
 	uint32_t length;		/* STORE_READ, STORE_WRITE: within data; at most EXTENTS_MAX * EXTENT_MAX */
-	uint64_t range;			/* STORE_DISCARD, _WRITE_ZEROES, _STATUS: bytes, instead of length */
+	uint64_t range;			/* STORE_DISCARD, _WRITE_ZEROES, _STATUS, _COPY: bytes, instead of length */
+	struct store *from;		/* STORE_COPY: whence, perhaps this store, and */
+	uint64_t from_offset;		/* from which byte on; a whole number of its logical blocks */
 	struct extents *data;		/* READ into, WRITE from, from its first byte on */
 	/*
 	 * Called exactly once, on REACTOR's thread, possibly before
@@ -74,7 +77,10 @@ struct store_io {
 	 */
 	void (*done)(struct store_io *io, int err);
 
-	/* the answer to STORE_STATUS: so many bytes from offset on, 1 to range, are all alike */
+	/*
+	 * The answer to STORE_STATUS: so many bytes from offset on, 1 to range, are all alike.
+	 * To STORE_COPY: so many, 0 to range, have been copied; the rest is to be read and written.
+	 */
 	uint64_t run;
 	bool is_hole;			/* nothing is kept there, they read as zeros; else there may be */
 

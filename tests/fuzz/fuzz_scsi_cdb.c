@@ -65,6 +65,8 @@ static int execute(struct fuzz_store *store, struct store_io *io)
 	CHECK(io->offset % 512 == 0 && bytes % 512 == 0);
 	if (store->fails)
 		return -EIO;
+	if (io->op == STORE_COPY)
+		io->run = 0;
 	if (io->op != STORE_READ && io->op != STORE_WRITE)
 		return 0;
 	CHECK(io->data->length >= io->length);

@@ -47,6 +47,16 @@ static void status(const struct bed_store *store, struct store_io *io)
 	io->run = granule != 0 ? min(granule - io->offset % granule, io->range) : io->range;
 }
 
+/* Copies as much as it is told to. */
+static void copy(struct bed_store *store, struct store_io *io)
+{
+	struct bed_store *from = of(io->from);
+
+	assert_true(io->from_offset + io->range <= from->store.traits.size);
+	io->run = min(io->range, store->copies);
+	memmove(store->region->base + io->offset, from->region->base + io->from_offset, io->run);
+}
+
 static int execute(struct bed_store *store, struct store_io *io)
 {
 	uint64_t bytes = io->op == STORE_READ || io->op == STORE_WRITE ? io->length : io->range;
@@ -68,6 +78,9 @@ static int execute(struct bed_store *store, struct store_io *io)
 		break;
 	case STORE_STATUS:
 		status(store, io);
+		break;
+	case STORE_COPY:
+		copy(store, io);
 		break;
 	case STORE_FLUSH:
 		break;
@@ -133,7 +146,11 @@ static const struct store_ops bed_store_ops = {
 
 void bed_store_finish(struct bed *bed, int err)
 {
-	struct bed_store *store = &bed->store;
+	bed_store_finish_of(&bed->store, err);
+}
+
+void bed_store_finish_of(struct bed_store *store, int err)
+{
 	struct store_io *io;
 
 	assert_true(store->held_count > 0);
@@ -290,9 +307,8 @@ static const struct scsi_port_ops bed_port = {
 
 /* ---- the bed itself ----------------------------------------------------------------- */
 
-static void make_store(struct bed *bed, const struct bed_config *config)
+static void make_store(struct bed *bed, const struct bed_config *config, struct bed_store *store)
 {
-	struct bed_store *store = &bed->store;
 	uint64_t size = config->size != 0 ? config->size : 16 << 20;
 
 	memset(store, 0, sizeof(*store));
@@ -336,6 +352,22 @@ static struct store *open_store(struct bed *bed, const struct bed_config *config
 	return out;
 }
 
+static void make_second(struct bed *bed)
+{
+	struct scsi_lu_config config = {
+		.store = &bed->second.store,
+		.block_size = bed->config.second_block_size,
+		.read_only = bed->config.second_read_only,
+		.copy_domain = bed->config.lu.copy_domain,
+		.seed = "second",
+	};
+	char error[200] = "";
+
+	if (scsi_lu_create(&config, &bed->second_lu, error, sizeof(error)) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(scsi_target_add(bed->target, 1, bed->second_lu), 0);
+}
+
 static void make_lu(struct bed *bed)
 {
 	const struct bed_config *config = &bed->config;
@@ -353,6 +385,8 @@ static void make_lu(struct bed *bed)
 		fail_msg("%s", error);
 	assert_int_equal(scsi_target_create("iqn.2026-11.io.pinion:bed", &bed->target), 0);
 	assert_int_equal(scsi_target_add(bed->target, config->no_lun_0 ? 1 : 0, bed->lu), 0);
+	if (config->second_block_size != 0)
+		make_second(bed);
 	bed->nexus = bed_nexus(bed, "iqn.2026-11.test:initiator,i,0x400000000001");
 }
 
@@ -381,7 +415,9 @@ void bed_setup(struct bed *bed, const struct bed_config *config)
 	reactor.clock = config->clock;
 	assert_int_equal(reactor_create(&reactor, &bed->reactor), 0);
 	bed->arena = reactor_arena(bed->reactor);
-	make_store(bed, config);
+	make_store(bed, config, &bed->store);
+	if (config->second_block_size != 0)
+		make_store(bed, config, &bed->second);
 	make_lu(bed);
 }
 
@@ -399,6 +435,8 @@ void bed_teardown(struct bed *bed)
 	assert_true(list_is_empty(&bed->keeper.held));
 	for (unsigned i = 0; i < BED_BLOBS_MAX; i++)
 		free(bed->keeper.blobs[i].data);
+	if (bed->second.region != NULL)
+		memory_region_destroy(bed->memory, bed->second.region);
 	memory_region_destroy(bed->memory, bed->store.region);
 	reactor_destroy(bed->reactor);
 	memory_destroy(bed->memory);
@@ -417,6 +455,11 @@ struct scsi_nexus *bed_nexus(struct bed *bed, const char *initiator_port)
 
 	assert_int_equal(scsi_nexus_create(&config, &nexus), 0);
 	return nexus;
+}
+
+uint8_t *bed_second_medium(struct bed *bed, uint64_t lba)
+{
+	return bed->second.region->base + lba * bed->second_lu->block_size;
 }
 
 void bed_clear_attention(struct bed *bed)

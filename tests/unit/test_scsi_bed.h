@@ -26,11 +26,12 @@ struct bed_store {
 	int fail; /* negative errno for every operation */
 	uint64_t fail_at; /* byte offset: only operations that cover it fail */
 	bool fail_everywhere;
+	uint64_t copies; /* so many bytes of a STORE_COPY are done, the rest is declined */
 	uint64_t hole_granule; /* bytes: every other one of them is a hole, 0: there is none */
 	/* what was seen */
 	struct store_io *held[BED_HELD_MAX];
 	unsigned held_count;
-	unsigned count[STORE_STATUS + 1]; /* by enum store_op */
+	unsigned count[STORE_COPY + 1]; /* by enum store_op */
 	unsigned flags; /* of the last operation */
 	unsigned cancels;
 	unsigned mapped;
@@ -63,6 +64,8 @@ struct bed_config {
 	bool volatile_cache;
 	uint32_t atomic_write;
 	bool no_lun_0;
+	uint32_t second_block_size; /* not 0: there is another logical unit at LUN 1 */
+	bool second_read_only;
 	/* A real store of this kind instead, opened with one setting beside its size. */
 	const char *kind;
 	struct store_argument setting;
@@ -76,6 +79,8 @@ struct bed {
 	struct reactor *reactor;
 	struct arena *arena;
 	struct bed_store store;
+	struct bed_store second; /* of LUN 1 */
+	struct scsi_lu *second_lu;
 	struct bed_keeper keeper;
 	struct bed_config config;
 	bool is_real; /* the logical unit has another store */
@@ -145,6 +150,8 @@ void bed_turns(struct bed *bed, unsigned count);
 
 /* Ends the oldest held I/O with ERR, 0: does it. */
 void bed_store_finish(struct bed *bed, int err);
+/* The same of another store. */
+void bed_store_finish_of(struct bed_store *store, int err);
 
 /* Runs it and expects GOOD with exactly these data-in bytes. */
 void bed_expect_data(struct bed_cmd *cmd, const uint8_t *bytes, size_t length);
@@ -160,6 +167,8 @@ void bed_expect_parameter(const struct bed_cmd *cmd, uint16_t byte, int bit);
 		bed_expect_field((cmd), 0x2400, (byte), (bit)); \
 	} while (0)
 
+/* Bytes of LUN 1's medium. */
+uint8_t *bed_second_medium(struct bed *bed, uint64_t lba);
 /* Bytes of the medium. */
 uint8_t *bed_medium(struct bed *bed, uint64_t lba);
 void bed_pattern(uint8_t *bytes, size_t length, uint32_t seed);

@@ -265,6 +265,7 @@ static void exercise_done(struct store_io *store_io, int err)
 		break;
 	case STORE_FLUSH:
 	case STORE_STATUS:
+	case STORE_COPY:
 		break;
 	}
 	mark(exercise, offset, slot->bytes, false);
