@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "scsi/command.h"
 #include "scsi/flush.h"
+#include "scsi/copy.h"
 #include "scsi/job.h"
 #include "scsi/lu.h"
 #include "scsi/order.h"
@@ -437,6 +438,9 @@ void scsi_cmd_abort(struct scsi_cmd *cmd)
 		cmd->aborted = true;
 		job_forget(cmd);
 		cmd_drive(cmd, SCSI_DONE);
+		break;
+	case SCSI_PHASE_COPY:
+		copy_cmd_abort(cmd);
 		break;
 	case SCSI_PHASE_STORE:
 		cmd->aborted = true;

@@ -35,6 +35,7 @@ enum scsi_phase {
 	SCSI_PHASE_SWEEP, /* it waits for others that it has aborted */
 	SCSI_PHASE_JOB, /* it waits for a job of its logical unit; job.h */
 	SCSI_PHASE_STORE, /* the store works on it */
+	SCSI_PHASE_COPY, /* a copy operation works for it */
 	SCSI_PHASE_KEEP, /* what it changed is on its way to the keeper */
 	SCSI_PHASE_COMPLETE, /* the port's, which sends the answer */
 };
@@ -174,6 +175,13 @@ int cmd_submit_data(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint32
 /* The same for what has no data: flush, discard, write zeroes. */
 int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint64_t blocks,
 		     int (*next)(struct scsi_cmd *cmd));
+
+/*
+ * Has the store of CMD's logical unit copy BLOCKS to LBA from byte FROM_OFFSET of the store FROM
+ * (STORE_COPY: cmd->io.run tells how much of it it did). The source's range is the caller's business.
+ */
+int cmd_submit_copy(struct scsi_cmd *cmd, struct store *from, uint64_t from_offset, uint64_t lba,
+		    uint64_t blocks, int (*next)(struct scsi_cmd *cmd));
 
 /* --- commands; spc.c, inquiry.c, vpd.c, mode.c, log.c, opcodes.c, sbc.c and all sbc_*.c --- */
 

@@ -14,6 +14,7 @@ enum {
 	NORMACA = 0x20,
 	HISUP = 0x10,
 	RESPONSE_FORMAT = 0x02,
+	THIRD_PARTY_COPY = 0x08,
 	MULTIP = 0x10,
 	CMDQUE = 0x02,
 	STANDARD_LENGTH = 96,
@@ -58,7 +59,8 @@ static void standard_data(const struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u8(out, VERSION_SPC_4);
 	cursor_put_u8(out, NORMACA | HISUP | RESPONSE_FORMAT);
 	cursor_put_u8(out, STANDARD_LENGTH - 5);
-	cursor_put_u8(out, 0); /* no ALUA, third party copy or protection yet */
+	/* No ALUA or protection yet. */
+	cursor_put_u8(out, lu != NULL ? THIRD_PARTY_COPY : 0);
 	cursor_put_u8(out, MULTIP);
 	cursor_put_u8(out, CMDQUE);
 	put_names(lu, out);

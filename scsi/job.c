@@ -15,6 +15,7 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "scsi/keeper.h"
+#include "scsi/odx_token.h"
 #include "scsi/taskset.h"
 
 enum {
@@ -38,6 +39,7 @@ struct lu_job {
 	uint8_t *buffer;
 	struct deferred turn;
 	struct taskset_sweep sweep;
+	struct timer timer;
 	struct keeper_save save;
 	uint8_t kept;
 	_Atomic uint16_t progress; /* in 65536ths, for whoever asks */
@@ -273,17 +275,36 @@ static void give_up(struct lu_job *job, int err)
 	end(job, job->before, &sense);
 }
 
-static void swept(struct taskset_sweep *sweep)
-{
-	struct lu_job *job = container_of(sweep, struct lu_job, sweep);
+static void begin_alone(struct lu_job *job);
 
+static void moment_over(struct timer *timer)
+{
+	begin_alone(container_of(timer, struct lu_job, timer));
+}
+
+/* Copy operations may touch the medium for commands to other logical units: until they notice. */
+static void begin_alone(struct lu_job *job)
+{
 	struct scsi_cmd *cmd = job->cmd;
 
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&job->lu->copying) != 0) {
+		job->timer.expired = moment_over;
+		reactor_timer_start(job->reactor, &job->timer, 1);
+		return;
+	}
+	if (lu_has_tokens(job->lu))
+		odx_revoke(job->lu, 0, job->lu->blocks, reactor_now_ns(job->reactor));
 	reactor_defer(job->reactor, &job->turn);
 	if (!job->plan.immediate)
 		return;
 	job->cmd = NULL;
 	wake(cmd, NULL);
+}
+
+static void swept(struct taskset_sweep *sweep)
+{
+	begin_alone(container_of(sweep, struct lu_job, sweep));
 }
 
 static bool choose_all(const struct taskset_sweep *sweep, const struct scsi_nexus *nexus)

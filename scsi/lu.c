@@ -18,6 +18,7 @@
 #include "base/checked.h"
 #include "scsi/job.h"
 #include "scsi/lu.h"
+#include "scsi/odx_token.h"
 #include "scsi/range.h"
 #include "scsi/taskset.h"
 
@@ -233,10 +234,27 @@ static int create_counters(struct scsi_lu *lu)
 	return 0;
 }
 
+static int set_domain(struct scsi_lu *lu, const struct scsi_lu_config *config,
+		      const struct complaint *complaint)
+{
+	lu->domain = config->copy_domain;
+	if (lu->domain != NULL)
+		return 0;
+	if (scsi_copy_domain_create(&lu->own_domain) != 0) {
+		complain(complaint, "out of memory");
+		return -ENOMEM;
+	}
+	lu->domain = lu->own_domain;
+	return 0;
+}
+
 static void free_lu(struct scsi_lu *lu)
 {
 	range_destroy(lu);
 	job_destroy(lu);
+	if (lu->domain != NULL)
+		odx_lu_gone(lu);
+	scsi_copy_domain_destroy(lu->own_domain);
 	attention_source_destroy(&lu->attentions);
 	taskset_destroy(lu);
 	reservations_free(&lu->reservations);
@@ -270,7 +288,9 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 	lu->removable = config->removable;
 	lu->rotation_rate = config->rotation_rate;
 	lu->command_timeout_s = config->command_timeout;
-	ret = set_blocks(lu, config, &complaint);
+	ret = set_domain(lu, config, &complaint);
+	if (ret == 0)
+		ret = set_blocks(lu, config, &complaint);
 	if (ret == 0)
 		ret = set_physical(lu, config, &complaint);
 	if (ret == 0)

@@ -134,7 +134,12 @@ struct scsi_lu {
 	 * taken on the data path, never held over anything that blocks or that runs a command.
 	 */
 	pthread_mutex_t control;
+	struct scsi_copy_domain *domain;
+	struct scsi_copy_domain *own_domain; /* NULL: it is the configuration's */
 	/* rarely written */
+	_Atomic unsigned tokens; /* ROD tokens of its blocks that are valid */
+	_Atomic uint32_t resets; /* that have been: copy operations end by them */
+	_Atomic unsigned copying; /* I/Os of copy operations, whose ever, that touch it now */
 	_Atomic(struct task_lane *) task_lanes[SCSI_REACTORS_MAX]; /* by reactor, which alone makes it */
 	struct attention_source attentions;
 	struct access_source access;
@@ -224,6 +229,7 @@ struct scsi_nexus {
 	void (*tasks_terminated)(void *context, uint64_t lun);
 	void *context;
 	struct list stray; /* commands to no logical unit */
+	struct list copies; /* copy operations, under way and their results */
 	unsigned lun_count;
 	struct nexus_lu lu[]; /* by the LUN that the initiator uses */
 };
@@ -266,6 +272,12 @@ bool cmd_is_read_only(const struct scsi_cmd *cmd);
 enum attention nexus_take_attention(struct scsi_nexus *nexus, struct nexus_lu *state);
 /* The initiator has read that list. */
 void nexus_luns_reported(struct scsi_nexus *nexus);
+
+/* Whether changes of the medium of LU have to be looked at for ROD tokens (odx_token.h). */
+static inline bool lu_has_tokens(const struct scsi_lu *lu)
+{
+	return atomic_load_explicit(&lu->tokens, memory_order_relaxed) != 0;
+}
 
 static inline struct lu_counters *lu_counters(const struct scsi_cmd *cmd)
 {

@@ -35,6 +35,7 @@ static void reset_state(struct scsi_lu *lu, enum attention attention)
 {
 	mode_reset(lu);
 	medium_reset(lu);
+	atomic_fetch_add(&lu->resets, 1);
 	attention_raise(&lu->attentions, attention);
 	reserve6_reset(lu);
 }

@@ -7,6 +7,7 @@
 
 #include "scsi/command.h"
 #include "scsi/lu.h"
+#include "scsi/odx_token.h"
 #include "scsi/range.h"
 #include "scsi/sense.h"
 
@@ -31,8 +32,18 @@ static void store_done(struct store_io *io, int err)
 	cmd_drive(cmd, step);
 }
 
+static bool changes_medium(enum store_op op)
+{
+	return op == STORE_WRITE || op == STORE_DISCARD || op == STORE_WRITE_ZEROES ||
+	       op == STORE_COPY;
+}
+
 static int start(struct scsi_cmd *cmd)
 {
+	/* It is in its range now: no token can come to be behind our back. */
+	if (UNLIKELY(lu_has_tokens(cmd->lu)) && changes_medium(cmd->io.op))
+		odx_revoke(cmd->lu, cmd->range.first, cmd->range.end - cmd->range.first,
+			   reactor_now_ns(cmd->nexus->reactor));
 	cmd->io.store = cmd->lu->store;
 	cmd->io.reactor = cmd->nexus->reactor;
 	cmd->io.done = store_done;
@@ -88,4 +99,12 @@ int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint6
 	cmd->io.range = blocks << cmd->lu->block_shift;
 	cmd->io.data = NULL;
 	return submit(cmd, lba, blocks, next);
+}
+
+int cmd_submit_copy(struct scsi_cmd *cmd, struct store *from, uint64_t from_offset, uint64_t lba,
+		    uint64_t blocks, int (*next)(struct scsi_cmd *cmd))
+{
+	cmd->io.from = from;
+	cmd->io.from_offset = from_offset;
+	return cmd_submit_range(cmd, STORE_COPY, lba, blocks, next);
 }

@@ -6,6 +6,7 @@
  */
 #include "scsi/command.h"
 #include "scsi/lu.h"
+#include "scsi/optable_copy.h"
 
 /* CDB bytes that a command does not have. */
 #define NOT_4  0xff, 0xff, 0xff, 0xff
@@ -325,6 +326,10 @@ static const struct scsi_op commands[256] = {
 		   .action_count = ARRAY_SIZE(persistent_reserve_out) },
 	[0x7f] = { .name = "VARIABLE LENGTH CDB", .actions = variable_length,
 		   .action_count = ARRAY_SIZE(variable_length) },
+	[0x83] = { .name = "THIRD-PARTY COPY OUT", .actions = copy_out_ops,
+		   .action_count = COPY_OUT_OPS },
+	[0x84] = { .name = "THIRD-PARTY COPY IN", .actions = copy_in_ops,
+		   .action_count = COPY_IN_OPS },
 	[0x88] = { .name = "READ(16)", .start = sbc_read, .flags = OP_DATA_IN | OP_COUNTS_READ,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x88, DPO | FUA, ALL_8, ALL_4, GROUP, CONTROL },

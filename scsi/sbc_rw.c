@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "scsi/command.h"
 #include "scsi/lu.h"
+#include "scsi/odx_token.h"
 #include "scsi/range.h"
 #include "scsi/sense.h"
 
@@ -91,6 +92,9 @@ static bool map_medium(struct scsi_cmd *cmd, enum store_op op, uint32_t bytes)
 		return false;
 	}
 	range_enter(cmd, cmd->lba, blocks);
+	/* The data comes straight into the medium. */
+	if (UNLIKELY(lu_has_tokens(lu)) && op == STORE_WRITE)
+		odx_revoke(cmd->lu, cmd->lba, blocks, reactor_now_ns(cmd->nexus->reactor));
 	cmd->flags |= CMD_MAPPED;
 	return true;
 }

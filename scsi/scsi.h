@@ -36,6 +36,7 @@ struct scsi_nexus;	/* I_T nexus: one initiator port at one target port */
 struct scsi_cmd;
 struct sweep_leg;
 struct nexus_lu;
+struct scsi_copy_domain;	/* what logical units have in common for third-party copies */
 
 enum scsi_task_attribute {	/* as in the iSCSI ATTR field */
 	SCSI_UNTAGGED = 0,
@@ -156,8 +157,16 @@ struct scsi_lu_config {
 	const char *seed;		/* names this LU for ever: target name and LUN; used when the store has no identity */
 	uint32_t maximum_transfer;	/* bytes, 0: default */
 	uint32_t command_timeout;	/* seconds after which a command is cancelled, 0: never */
+	struct scsi_copy_domain *copy_domain; /* NULL: one of its own */
 	struct keeper *keeper;		/* of state that survives a restart, NULL: none; outlives the LU */
 };
+
+/*
+ * One for all logical units of a daemon: ROD tokens (ODX) made at one of them are good at the
+ * others, whatever their targets. 0 or -ENOMEM. Its logical units are destroyed before it.
+ */
+int scsi_copy_domain_create(struct scsi_copy_domain **out);
+void scsi_copy_domain_destroy(struct scsi_copy_domain *domain);
 
 /* 0, or a negative errno with a line for the administrator in ERROR. */
 int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, char *error,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "scsi/copy.h"
 #include "scsi/lu.h"
 #include "scsi/order.h"
 #include "scsi/orphan.h"
@@ -307,6 +308,7 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 	nexus->tasks_terminated = config->tasks_terminated;
 	nexus->context = config->context;
 	list_init(&nexus->stray);
+	list_init(&nexus->copies);
 	first = was_here_before(target, config) ? ATTENTION_NEXUS_LOSS : ATTENTION_POWER_ON;
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		list_init(&nexus->lu[i].commands);
@@ -354,6 +356,7 @@ void scsi_nexus_lost(struct scsi_nexus *nexus)
 void scsi_nexus_destroy(struct scsi_nexus *nexus)
 {
 	assert(list_is_empty(&nexus->stray));
+	copy_nexus_gone(nexus);
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		assert(list_is_empty(&nexus->lu[i].commands));
 		if (nexus->is_lost && nexus->lu[i].lu != NULL)

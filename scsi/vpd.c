@@ -11,6 +11,7 @@
 #include "scsi/limits.h"
 #include "scsi/lu.h"
 #include "scsi/sense.h"
+#include "scsi/vpd_copy.h"
 
 #define PROTOCOL_ISCSI 0x5
 #define PAGE_HEADER    4
@@ -196,7 +197,7 @@ static const struct vpd_row {
 	{ 0x00, true, page_supported },        { 0x80, false, page_serial },
 	{ 0x83, true, page_identification },   { 0x86, false, page_extended },
 	{ 0x87, false, page_mode_policy },     { 0x88, true, page_ports },
-	{ 0xb0, false, page_limits },
+	{ 0x8f, false, vpd_third_party_copy }, { 0xb0, false, page_limits },
 	{ 0xb1, false, page_characteristics }, { 0xb2, false, page_provisioning },
 };
 

@@ -14,6 +14,7 @@ struct model {
 	struct iscsi_node *node;
 	struct scsi_target **targets;
 	unsigned target_count;
+	struct scsi_copy_domain *copy_domain; /* of all logical units */
 };
 
 struct builder {
@@ -107,6 +108,7 @@ static int create_lu(struct builder *builder, const struct config_target *target
 		.serial = lun->serial,
 		.naa_length = lun->naa_length,
 		.keeper = builder->machine->keeper,
+		.copy_domain = builder->model->copy_domain,
 	};
 	char seed[NAME_LEN_MAX + 16];
 	char why[256] = "";
@@ -304,6 +306,8 @@ int model_build(struct machine *machine, const struct config *config, struct mod
 	model->targets = calloc(config->target_count + 1, sizeof(struct scsi_target *));
 	if (model->targets == NULL)
 		goto destroy;
+	if (scsi_copy_domain_create(&model->copy_domain) != 0)
+		goto destroy;
 	rc = create_node(&builder);
 	if (rc == 0)
 		rc = add_discovery_access(&builder);
@@ -347,6 +351,7 @@ void model_destroy(struct model *model)
 		iscsi_node_destroy(model->node);
 	while (model->target_count > 0)
 		scsi_target_destroy(model->targets[--model->target_count]);
+	scsi_copy_domain_destroy(model->copy_domain);
 	free(model->targets);
 	free(model);
 }

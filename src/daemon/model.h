@@ -8,6 +8,7 @@
 #ifndef PINION_DAEMON_MODEL_H
 #define PINION_DAEMON_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "daemon/config.h"

@@ -84,6 +84,17 @@ static const uint16_t expected_commands[][3] = {
 	{ 0x7f, 11, 32 },
 	{ 0x7f, 12, 32 },
 	{ 0x7f, 13, 32 },
+	{ 0x83, 0x00, 16 },
+	{ 0x83, 0x01, 16 },
+	{ 0x83, 0x10, 16 },
+	{ 0x83, 0x11, 16 },
+	{ 0x83, 0x1c, 16 },
+	{ 0x84, 0x00, 16 },
+	{ 0x84, 0x03, 16 },
+	{ 0x84, 0x04, 16 },
+	{ 0x84, 0x05, 16 },
+	{ 0x84, 0x07, 16 },
+	{ 0x84, 0x08, 16 },
 	{ 0x88, 0, 16 },
 	{ 0x89, 0, 16 },
 	{ 0x8a, 0, 16 },
@@ -113,8 +124,9 @@ enum { COMMANDS = ARRAY_SIZE(expected_commands) };
 
 static bool has_actions(uint8_t opcode)
 {
-	return opcode == 0x48 || opcode == 0x5e || opcode == 0x5f || opcode == 0x7f || opcode == 0x9e ||
-	       opcode == 0xa3 || opcode == 0xa4;
+	return opcode == 0x48 || opcode == 0x5e || opcode == 0x5f || opcode == 0x7f ||
+	       opcode == 0x83 || opcode == 0x84 || opcode == 0x9e || opcode == 0xa3 ||
+	       opcode == 0xa4;
 }
 
 static void test_spc_report_opcodes__all(void **state)
