@@ -6,7 +6,7 @@
 #define ALL_4   0xff, 0xff, 0xff, 0xff
 #define NONE_4  0, 0, 0, 0
 #define GROUP   0x1f /* ignored, as with all commands */
-#define CONTROL 0x00
+#define CONTROL 0x04 /* NACA */
 
 /* clang-format off */
 
