@@ -408,7 +408,7 @@ static void test_end__parting_is_bounded(void **state)
 	bed_connect(bed);
 	transport_terminate(bed->conn, true);
 	bed_run(bed);
-	bed_advance(bed, 29000);
+	bed_advance(bed, 299000);
 	assert_false(fake_is_gone(bed->peer));
 	bed_advance(bed, 2000);
 	assert_true(fake_is_gone(bed->peer));

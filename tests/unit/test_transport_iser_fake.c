@@ -397,7 +397,8 @@ static int create_qp(struct rdma_cm_id *id, struct ibv_pd *pd, struct ibv_qp_ini
 	struct fake_id *own = container_of(id, struct fake_id, id);
 	struct fake_qp *qp;
 
-	if (fake.knobs.qp_sge_max != 0 && attr->cap.max_send_sge > fake.knobs.qp_sge_max) {
+	if ((fake.knobs.qp_sge_max != 0 && attr->cap.max_send_sge > fake.knobs.qp_sge_max) ||
+	    attr->cap.max_inline_data > fake.knobs.inline_max) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -471,6 +472,9 @@ static enum ibv_wc_status run_send(struct fake_qp *qp, const struct ibv_send_wr 
 	if (wr->num_sge != 1 || wr->sg_list[0].length > sizeof(sent->message.bytes))
 		die("send");
 	check_sge(&wr->sg_list[0]);
+	sent->message.is_inline = (wr->send_flags & IBV_SEND_INLINE) != 0;
+	if (sent->message.is_inline && wr->sg_list[0].length > qp->cap.max_inline_data)
+		die("more inline than was granted");
 	sent->message.length = wr->sg_list[0].length;
 	memcpy(sent->message.bytes, (const void *)(uintptr_t)wr->sg_list[0].addr,
 	       sent->message.length);
@@ -984,7 +988,7 @@ void fake_reset(void)
 	fake.context.ops.post_recv = post_recv;
 	fake.knobs = (struct fake_knobs){
 		.max_cqe = 32767, .max_qp_wr = 16384, .max_sge = 32, .max_sge_rd = 32,
-		.max_rd_atom = 128, .invalidates = true,
+		.max_rd_atom = 128, .invalidates = true, .inline_max = 400,
 	};
 	fake.next_key = 100;
 	fake.next_port = 3260;

@@ -27,6 +27,7 @@ struct fake_knobs {
 	int max_cqe, max_qp_wr, max_sge, max_sge_rd;
 	int max_rd_atom;
 	uint32_t vendor_id;
+	uint32_t inline_max;	/* create_qp fails above it */
 	unsigned qp_sge_max;	/* create_qp fails above it, 0: never */
 	bool has_odp, has_implicit, invalidates;
 	bool fails_pinned;	/* memory can only be registered on demand */
@@ -86,6 +87,7 @@ struct fake_message {
 	uint8_t bytes[8704];
 	uint32_t length;
 	uint32_t invalidated;	/* STag, 0: none */
+	bool is_inline;
 };
 
 /* The next message that the target has sent; false: there is none. */

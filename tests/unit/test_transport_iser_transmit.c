@@ -298,6 +298,40 @@ static void test_put__memory_that_is_not_registered(void **state)
 	bed_expect(bed, "put_done 7 -14\nterminated protocol -14\n");
 }
 
+/* A response goes with its work request where the device can; one with sense may be too long. */
+static void test_put__response_inline(void **state)
+{
+	static const uint32_t granted[] = { 400, 128, 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(granted); i++) {
+		static const uint8_t sense[100] = { 0, 98 };
+		struct bed *bed = bed_prepare();
+		void *bed_state = bed;
+		struct transport_task task[2];
+		struct fake_message message;
+
+		fake_knobs()->inline_max = granted[i];
+		log_bed = bed;
+		bed_open(bed);
+		bed_connect(bed);
+		bed_enable(bed);
+		bed_begin(bed, &task[0], 7, 0, 0);
+		bed_begin(bed, &task[1], 8, 0, 0);
+		task[1].sense = sense;
+		task[1].sense_length = sizeof(sense);
+		transport_put_data(bed->conn, &task[0]);
+		transport_put_data(bed->conn, &task[1]);
+		bed_run_device(bed);
+		assert_true(fake_take(bed->peer, &message));
+		assert_int_equal(message.is_inline, granted[i] != 0);
+		assert_true(fake_take(bed->peer, &message));
+		assert_false(message.is_inline);
+		bed->log_len = 0;
+		bed_tear_down(&bed_state);
+	}
+}
+
 /* With few entries for a request a put takes several. */
 static void test_put__several_writes(void **state)
 {
@@ -374,6 +408,7 @@ int main(void)
 		TEST(test_put__without_a_buffer_to_put_it),
 		TEST(test_put__beyond_the_peers_buffer),
 		TEST(test_put__memory_that_is_not_registered),
+		cmocka_unit_test(test_put__response_inline),
 		cmocka_unit_test_teardown(test_put__several_writes, bed_tear_down),
 		cmocka_unit_test_teardown(test_put__waits_for_the_send_queue, bed_tear_down),
 	};

@@ -391,20 +391,27 @@ static int create_qp(struct iser_conn *conn)
 			.max_recv_wr = conn->recv_depth,
 			.max_send_sge = conn->write_sge,
 			.max_recv_sge = 1,
+			.max_inline_data = ISER_INLINE,
 		},
 	};
+	struct ibv_qp_cap wanted = attr.cap;
 
-	/* Some devices cannot have all their maxima at once. */
+	/* Some devices cannot have all their maxima at once, and not all send inline. */
 	while (verbs_of(conn)->create_qp(conn->id, conn->device->pd, &attr) != 0) {
-		if (conn->write_sge == 1)
+		if (wanted.max_inline_data != 0) {
+			wanted.max_inline_data = 0;
+		} else if (conn->write_sge > 1) {
+			conn->write_sge /= 2;
+			conn->read_sge = min(conn->read_sge, conn->write_sge);
+			wanted.max_send_sge = conn->write_sge;
+		} else {
 			return errno != 0 ? -errno : -ENOMEM;
-		conn->write_sge /= 2;
-		conn->read_sge = min(conn->read_sge, conn->write_sge);
-		attr.cap.max_send_wr = conn->device->send_depth;
-		attr.cap.max_recv_wr = conn->recv_depth;
-		attr.cap.max_send_sge = conn->write_sge;
+		}
+		attr.cap = wanted;
 	}
 	conn->qp = conn->id->qp;
+	/* What was granted may be more than was asked for. */
+	conn->inline_max = attr.cap.max_inline_data;
 	return 0;
 }
 

@@ -57,13 +57,15 @@ enum {
 	ISER_SEND_QUEUE = 512,		/* work requests; a power of two */
 	ISER_SGE_MAX = EXTENTS_MAX,
 	ISER_SIGNAL_EVERY = 16,
+	ISER_INLINE = 128,		/* bytes: a response without sense */
 	ISER_COMPLETION_QUEUE = 8192,	/* entries; several connections share one */
 	/* RFC 5046's initiators have few spare buffers for what they did not ask for. */
 	ISER_UNSOLICITED_MAX = 2,
 
 	ISER_ACCEPT_MS = 10000,
 	ISER_DRAIN_MS = 5000,
-	ISER_PARTING_MS = 30000,
+	/* Long: libiscsi crashes by it, while the process lasts that once logged out. */
+	ISER_PARTING_MS = 300000,
 	ISER_PARTINGS_MAX = 256,	/* on each core */
 	ISER_STALL_DEFAULT_S = 30,
 };
@@ -384,6 +386,7 @@ struct iser_conn {
 	uint64_t stall_ns;
 	uint32_t recv_depth, cq_entries;
 	uint32_t write_sge, read_sge;
+	uint32_t inline_max;		/* bytes of a SEND that go with the work request itself */
 	struct iser_slab slab;		/* of the login phase */
 	struct iser_receive receive;
 	struct iser_transmit transmit;

@@ -238,6 +238,9 @@ static void add_send(struct iser_conn *conn, struct iser_tx *tx, uint32_t length
 		.addr = (uintptr_t)tx->data, .length = length, .lkey = tx->lkey,
 	};
 	wr->num_sge = 1;
+	/* Spares the device fetching it. */
+	if (length <= conn->inline_max)
+		wr->send_flags = IBV_SEND_INLINE;
 	wr->opcode = stag != 0 ? IBV_WR_SEND_WITH_INV : IBV_WR_SEND;
 	wr->invalidate_rkey = stag;
 }
