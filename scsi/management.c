@@ -103,18 +103,18 @@ static void reset_one(struct scsi_tmf_request *request)
 
 static void reset_all(struct scsi_tmf_request *request)
 {
-	struct scsi_target *target = request->nexus->target;
+	struct scsi_nexus *nexus = request->nexus;
 
-	request->resets = calloc(target->lun_end + 1, sizeof(*request->resets));
+	request->resets = calloc(nexus->lun_count + 1, sizeof(*request->resets));
 	if (request->resets == NULL) {
 		end(request, SCSI_TMF_FUNCTION_REJECTED);
 		return;
 	}
-	/* Sweeps never end from here, but there may be none. */
+	/* Sweeps never end from here, but there may be none. What it does not see it does not reset. */
 	request->remaining = 1;
-	for (unsigned i = 0; i < target->lun_end; i++) {
-		if (target->lu[i] != NULL &&
-		    !reset_lu(request, &request->resets[i], target->lu[i],
+	for (unsigned i = 0; i < nexus->lun_count; i++) {
+		if (nexus->lu[i].lu != NULL &&
+		    !reset_lu(request, &request->resets[i], nexus->lu[i].lu,
 			      ATTENTION_TARGET_RESET))
 			request->response = SCSI_TMF_FUNCTION_REJECTED;
 	}

@@ -215,7 +215,7 @@ struct scsi_lun_view {
 	unsigned count;
 	struct scsi_lun_mapping {
 		uint16_t as;		/* the LUN that the initiator uses, each once ... */
-		uint16_t lun;		/* ... for this one of the target; nothing where that has none */
+		uint16_t lun;		/* ... for this one of the target, once too; nothing where that has none */
 		bool read_only;
 	} luns[SCSI_LUNS_MAX];
 };
@@ -289,7 +289,7 @@ void scsi_cmd_release(struct scsi_cmd *cmd);
  */
 enum scsi_tmf {
 	SCSI_TMF_LOGICAL_UNIT_RESET,
-	SCSI_TMF_TARGET_RESET,		/* of every logical unit of the target */
+	SCSI_TMF_TARGET_RESET,		/* of every logical unit of the target that the nexus sees */
 	SCSI_TMF_I_T_NEXUS_RESET,
 	SCSI_TMF_CLEAR_ACA,
 	SCSI_TMF_QUERY_ASYNCHRONOUS_EVENT,

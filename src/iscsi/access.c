@@ -381,14 +381,20 @@ static int check_view(struct maker *maker, const struct scsi_lun_view *view)
 {
 	unsigned i, j;
 
+	if (view->count > SCSI_LUNS_MAX)
+		return fail(maker, -EINVAL, "a target has at most %d LUNs", SCSI_LUNS_MAX);
 	for (i = 0; i < view->count; i++) {
 		if (view->luns[i].as >= SCSI_LUNS_MAX)
 			return fail(maker, -EINVAL, "LUN %u: a LUN is 0 to %d", view->luns[i].as,
 				    SCSI_LUNS_MAX - 1);
-		for (j = 0; j < i; j++)
+		for (j = 0; j < i; j++) {
 			if (view->luns[j].as == view->luns[i].as)
 				return fail(maker, -EINVAL, "two logical units are shown as LUN %u",
 					    view->luns[i].as);
+			if (view->luns[j].lun == view->luns[i].lun)
+				return fail(maker, -EINVAL, "LUN %u is shown twice",
+					    view->luns[i].lun);
+		}
 	}
 	return 0;
 }

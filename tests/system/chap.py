@@ -2,6 +2,7 @@
 """Authentication and access against a running daemon (t-chap writes its
 configuration). Usage: chap.py PORT TARGET"""
 
+import base64
 import sys
 import time
 
@@ -66,6 +67,8 @@ def wrong_credentials():
         "another's account": Chap("discoverer", "discoverer's secret"),
         "our own account": Chap("the target", OUR_SECRET),
         "no algorithm": Chap("alice", SECRET, (1, 99)),
+        "an algorithm that begins with 5": Chap("alice", SECRET, (56,)),
+        "an empty list of algorithms": Chap("alice", SECRET, ("",)),
     }
     for what, chap in cases.items():
         assert is_closed(expect(connect(chap=chap), 0x0201, what)), what
@@ -113,6 +116,14 @@ def by_hand():
     initiator = connect()
     got = stage(initiator, 0x87, [("InitiatorName", NAME), ("TargetName", TARGET)])
     assert status(got) == 0x0201, "the security stage is skipped"
+    # The other notation, with and without padding, and the other case.
+    for notation in (lambda d: "0b" + base64.b64encode(d).decode(),
+                     lambda d: "0B" + base64.b64encode(d).decode().rstrip("="),
+                     lambda d: "0X" + d.hex().upper()):
+        initiator = connect()
+        pairs = dict(Chap("alice", SECRET).answer(begin(initiator)))
+        pairs["CHAP_R"] = notation(bytes.fromhex(pairs["CHAP_R"][2:]))
+        assert status(stage(initiator, 0x83, pairs.items())) == 0, pairs["CHAP_R"]
     # One challenge is never that of another connection.
     assert begin(connect())["CHAP_C"] != begin(connect())["CHAP_C"]
     # In two PDUs, the first in pieces with the C bit.

