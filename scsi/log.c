@@ -5,8 +5,10 @@
  * nothing is saved and there are no thresholds.
  */
 #include "base/bytes.h"
+#include "base/checked.h"
 #include "scsi/command.h"
 #include "scsi/lu.h"
+#include "scsi/provision.h"
 #include "scsi/sense.h"
 
 enum {
@@ -28,6 +30,7 @@ struct log_page {
 	void (*put)(const struct scsi_lu *lu, uint16_t from, struct cursor *out);
 	bool counts; /* and its counters have a base: */
 	uint8_t base;
+	bool (*is_known)(const struct scsi_lu *lu); /* optional: whether LU has it */
 };
 
 /* What has been counted since page BASE was reset. With lu->control held. */
@@ -112,6 +115,34 @@ static void put_start_stop(const struct scsi_lu *lu, uint16_t from, struct curso
 		cursor_put_u32(out, 0);
 }
 
+/* Logical Block Provisioning: mapping resources, in threshold sets; SBC-4 section 6.4.5. */
+static void put_resource(const struct scsi_lu *lu, uint16_t code, uint64_t bytes, uint16_t from,
+			 struct cursor *out)
+{
+	uint64_t sets = bytes >> lu->block_shift >> provision_exponent(lu);
+
+	if (!put_head(out, code, from, BINARY_LIST, 8))
+		return;
+	cursor_put_u32(out, (uint32_t)min(sets, (uint64_t)UINT32_MAX));
+	cursor_put_zeros(out, 4); /* SCOPE: not reported */
+}
+
+static void put_provisioning(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
+{
+	uint64_t used, available;
+
+	/* Not before the store has answered for the first time. */
+	if (!provision_get(lu, &used, &available))
+		return;
+	put_resource(lu, 0x0001, available, from, out);
+	put_resource(lu, 0x0002, used, from, out);
+}
+
+static bool has_threshold(const struct scsi_lu *lu)
+{
+	return provision_threshold(lu) != 0;
+}
+
 /* None: ASC and ASCQ are zero. */
 static void put_exceptions(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
 {
@@ -135,6 +166,7 @@ static const struct log_page pages[] = {
 	  .counts = true, .base = LOG_WRITE_ERRORS },
 	{ .code = 0x03, .last = UNCORRECTED_ERRORS, .put = put_read,
 	  .counts = true, .base = LOG_READ_ERRORS },
+	{ .code = 0x0c, .last = 0x0002, .put = put_provisioning, .is_known = has_threshold },
 	{ .code = 0x0d, .put = put_temperature },
 	{ .code = 0x0e, .last = 0x0004, .put = put_start_stop },
 	{ .code = 0x19, .last = 0x0001, .put = put_statistics,
@@ -143,30 +175,35 @@ static const struct log_page pages[] = {
 };
 /* clang-format on */
 
+static bool has_page(const struct scsi_lu *lu, const struct log_page *page)
+{
+	return page->is_known == NULL || page->is_known(lu);
+}
+
 static void put_pages(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
 {
-	(void)lu;
 	(void)from;
 	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
-		if (pages[i].subpage == 0)
+		if (pages[i].subpage == 0 && has_page(lu, &pages[i]))
 			cursor_put_u8(out, pages[i].code);
 	}
 }
 
 static void put_subpages(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
 {
-	(void)lu;
 	(void)from;
 	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
+		if (!has_page(lu, &pages[i]))
+			continue;
 		cursor_put_u8(out, pages[i].code);
 		cursor_put_u8(out, pages[i].subpage);
 	}
 }
 
-static const struct log_page *find_page(uint8_t code, uint8_t subpage)
+static const struct log_page *find_page(const struct scsi_lu *lu, uint8_t code, uint8_t subpage)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
-		if (pages[i].code == code && pages[i].subpage == subpage)
+		if (pages[i].code == code && pages[i].subpage == subpage && has_page(lu, &pages[i]))
 			return &pages[i];
 	}
 	return NULL;
@@ -177,10 +214,10 @@ int spc_log_sense(struct scsi_cmd *cmd, struct cursor *out)
 	uint8_t code = cmd->cdb[2] & 0x3f;
 	uint8_t subpage = cmd->cdb[3];
 	uint16_t from = get_be16(cmd->cdb + 5);
-	const struct log_page *page = find_page(code, subpage);
+	const struct log_page *page = find_page(cmd->lu, code, subpage);
 
 	if (page == NULL) {
-		if (find_page(code, 0) != NULL)
+		if (find_page(cmd->lu, code, 0) != NULL)
 			sense_invalid_field(cmd, 3, 7);
 		else
 			sense_invalid_field(cmd, 2, 5);
@@ -229,7 +266,7 @@ int spc_log_select_list(struct scsi_cmd *cmd)
 
 	if (cmd->data_out_length < 4 || cmd->data_out_length - 4 < get_be16(list + 2))
 		return sense_parameter_list_length(cmd);
-	if (find_page(list[0] & 0x3f, list[0] & SPF ? list[1] : 0) == NULL)
+	if (find_page(cmd->lu, list[0] & 0x3f, list[0] & SPF ? list[1] : 0) == NULL)
 		return sense_invalid_parameter(cmd, 0, 5);
 	if (get_be16(list + 2) == 0)
 		return cmd_status(cmd, SCSI_STATUS_GOOD);
@@ -240,7 +277,7 @@ int spc_log_select(struct scsi_cmd *cmd)
 {
 	uint8_t code = cmd->cdb[2] & 0x3f, subpage = cmd->cdb[3];
 	bool is_all = code == 0 && subpage == 0;
-	const struct log_page *page = find_page(code, subpage);
+	const struct log_page *page = find_page(cmd->lu, code, subpage);
 	uint32_t length = get_be16(cmd->cdb + 7);
 
 	if ((cmd->cdb[1] & PCR) && length != 0)

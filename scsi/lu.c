@@ -19,6 +19,7 @@
 #include "scsi/job.h"
 #include "scsi/lu.h"
 #include "scsi/odx_token.h"
+#include "scsi/provision.h"
 #include "scsi/range.h"
 #include "scsi/taskset.h"
 
@@ -30,6 +31,7 @@ enum {
 	BLOCK_MIN = 512,
 	BLOCK_MAX = 4096,
 	PHYSICAL_EXPONENT_MAX = 15, /* four bits in READ CAPACITY(16) */
+	LOWEST_ALIGNED_MAX = 0x3fff, /* 14 bits there */
 	TRANSFER_DEFAULT = EXTENTS_MAX * 256 * 1024,
 	CACHE_LINE = 64,
 };
@@ -97,7 +99,20 @@ static int set_physical(struct scsi_lu *lu, const struct scsi_lu_config *config,
 				"physical block size %u is not %u times a power of two up to 2^%d",
 				physical, lu->block_size, PHYSICAL_EXPONENT_MAX);
 	lu->physical_block_size = physical;
+	if (config->lowest_aligned >= physical / lu->block_size ||
+	    config->lowest_aligned > LOWEST_ALIGNED_MAX)
+		return complain(complaint,
+				"a physical block of %u bytes cannot begin at LBA %u and not before",
+				physical, config->lowest_aligned);
+	lu->lowest_aligned = config->lowest_aligned;
 	return 0;
+}
+
+static bool store_knows_usage(struct store *store)
+{
+	struct store_usage usage;
+
+	return store->ops->usage != NULL && store->ops->usage(store, &usage) == 0;
 }
 
 static int set_thin(struct scsi_lu *lu, const struct scsi_lu_config *config,
@@ -106,6 +121,12 @@ static int set_thin(struct scsi_lu *lu, const struct scsi_lu_config *config,
 	if (config->thin && config->store->traits.discard_granularity == 0)
 		return complain(complaint, "it cannot be thin: the store cannot discard");
 	lu->thin = config->thin;
+	if (config->thin_threshold != 0 && !config->thin)
+		return complain(complaint, "a threshold is for thin provisioning only");
+	if (config->thin_threshold != 0 && !store_knows_usage(config->store))
+		return complain(complaint, "it can have no threshold: a store of kind \"%s\" does "
+					   "not know how much space is left",
+				config->store->ops->name);
 	return 0;
 }
 
@@ -255,6 +276,7 @@ static void free_lu(struct scsi_lu *lu)
 	if (lu->domain != NULL)
 		odx_lu_gone(lu);
 	scsi_copy_domain_destroy(lu->own_domain);
+	provision_destroy(lu);
 	attention_source_destroy(&lu->attentions);
 	taskset_destroy(lu);
 	reservations_free(&lu->reservations);
@@ -301,6 +323,8 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 		ret = set_names(lu, config, &complaint);
 	if (ret == 0)
 		ret = job_create(lu);
+	if (ret == 0)
+		ret = provision_create(lu, config->thin_threshold);
 	if (ret != 0) {
 		free_lu(lu);
 		return ret;

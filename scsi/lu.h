@@ -111,6 +111,7 @@ struct scsi_lu {
 	unsigned block_shift;
 	uint32_t physical_block_size; /* bytes, a power of two */
 	uint32_t maximum_blocks; /* of one transfer */
+	uint32_t lowest_aligned; /* LBA */
 	uint32_t atomic_blocks; /* of one WRITE ATOMIC, 0: there is none */
 	bool read_only;
 	bool removable;
@@ -153,6 +154,7 @@ struct scsi_lu {
 	_Atomic unsigned background; /* what goes on without a command */
 	_Atomic int deferred_error; /* the last one's negative errno; flush.h */
 	struct lu_job *job;
+	struct lu_provision *provision; /* or NULL; provision.h */
 	/* under control */
 	struct identifying identifying;
 	struct lu_sums log_base[LOG_COUNTERS];

@@ -82,7 +82,8 @@ static bool put_pages(struct scsi_cmd *cmd, struct cursor *out)
 		return false;
 	}
 	for (unsigned i = 0; i < mode_page_count; i++) {
-		if (code != ALL_PAGES && code != mode_pages[i].code)
+		if ((code != ALL_PAGES && code != mode_pages[i].code) ||
+		    !mode_page_is_known(cmd->lu, i))
 			continue;
 		has_code = true;
 		if (subpage != ALL_SUBPAGES && subpage != mode_pages[i].subpage)

@@ -45,6 +45,8 @@ struct mode_page {
 	uint8_t length; /* of the body */
 	uint8_t body[MODE_BODY_MAX]; /* default values */
 	uint8_t changeable[MODE_BODY_MAX];
+	/* Whether LU has it at all. Optional. */
+	bool (*is_known)(const struct scsi_lu *lu);
 	/* Puts in what depends on the logical unit. Optional. */
 	void (*patch)(const struct scsi_lu *lu, uint8_t *body, uint8_t *changeable);
 	/* The byte of BODY whose value means nothing, with *BIT, or -1: all do. Optional. */
@@ -54,6 +56,8 @@ struct mode_page {
 extern const struct mode_page mode_pages[];
 extern const unsigned mode_page_count;
 
+/* Whether LU has page INDEX. */
+bool mode_page_is_known(const struct scsi_lu *lu, unsigned index);
 /* The default values of page INDEX and the mask of those that can be changed. */
 void mode_page_get(const struct scsi_lu *lu, unsigned index, uint8_t body[MODE_BODY_MAX],
 		   uint8_t changeable[MODE_BODY_MAX]);

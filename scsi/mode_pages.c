@@ -11,6 +11,7 @@
 #include "base/cursor.h"
 #include "scsi/lu.h"
 #include "scsi/mode.h"
+#include "scsi/provision.h"
 
 enum {
 	PAGE_CACHING = 0x08,
@@ -36,6 +37,20 @@ static void patch_caching(const struct scsi_lu *lu, uint8_t *body, uint8_t *chan
 		return;
 	body[0] |= WCE;
 	changeable[0] |= WCE;
+}
+
+static bool has_threshold(const struct scsi_lu *lu)
+{
+	return provision_threshold(lu) != 0;
+}
+
+/* THRESHOLD COUNT, in threshold sets. */
+static void patch_threshold(const struct scsi_lu *lu, uint8_t *body, uint8_t *changeable)
+{
+	uint64_t sets = provision_threshold(lu) >> lu->block_shift >> provision_exponent(lu);
+
+	(void)changeable;
+	put_be32(body + 16, (uint32_t)min(sets, (uint64_t)UINT32_MAX));
 }
 
 static int check_control(const uint8_t *body, uint8_t *bit)
@@ -81,11 +96,26 @@ const struct mode_page mode_pages[] = {
 	{ .code = 0x1a, .length = 38 },
 	/* Informational Exceptions Control: DEXCPT. */
 	{ .code = 0x1c, .length = 10, .body = { 0x08 } },
+	/*
+	 * Logical Block Provisioning: one threshold, enabled, soft, of the available LBA mapping
+	 * resources as they become less.
+	 */
+	{ .code = 0x1c,
+	  .subpage = 0x02,
+	  .length = 20,
+	  .body = { 0, [12] = 0x80, 0x01 },
+	  .is_known = has_threshold,
+	  .patch = patch_threshold },
 };
 
 const unsigned mode_page_count = ARRAY_SIZE(mode_pages);
 
 _Static_assert(ARRAY_SIZE(mode_pages) <= MODE_PAGES_MAX, "struct mode_values has room");
+
+bool mode_page_is_known(const struct scsi_lu *lu, unsigned index)
+{
+	return mode_pages[index].is_known == NULL || mode_pages[index].is_known(lu);
+}
 
 void mode_page_get(const struct scsi_lu *lu, unsigned index, uint8_t body[MODE_BODY_MAX],
 		   uint8_t changeable[MODE_BODY_MAX])

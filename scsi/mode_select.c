@@ -90,10 +90,11 @@ static bool take_header(struct parameters *list)
 
 /* ---- pages ------------------------------------------------------------------------------ */
 
-static int find_page(uint8_t code, uint8_t subpage)
+static int find_page(const struct scsi_lu *lu, uint8_t code, uint8_t subpage)
 {
 	for (unsigned i = 0; i < mode_page_count; i++) {
-		if (mode_pages[i].code == code && mode_pages[i].subpage == subpage)
+		if (mode_pages[i].code == code && mode_pages[i].subpage == subpage &&
+		    mode_page_is_known(lu, i))
 			return (int)i;
 	}
 	return -1;
@@ -133,10 +134,10 @@ static bool take_page(struct parameters *list)
 
 	if (left < header)
 		return refuse_length(list);
-	index = find_page(bytes[0] & PAGE_CODE, has_subpage ? bytes[1] : 0);
+	index = find_page(list->cmd->lu, bytes[0] & PAGE_CODE, has_subpage ? bytes[1] : 0);
 	if (index < 0 || has_subpage != (mode_pages[index].subpage != 0)) {
 		/* Where the code is good it is the subpage that is not. */
-		bool is_code = find_page(bytes[0] & PAGE_CODE, 0) < 0 || !has_subpage;
+		bool is_code = find_page(list->cmd->lu, bytes[0] & PAGE_CODE, 0) < 0 || !has_subpage;
 
 		return refuse(list, list->at + (is_code ? 0 : 1), is_code ? 5 : 7);
 	}

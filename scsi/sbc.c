@@ -23,13 +23,16 @@ int sbc_read_capacity_10(struct scsi_cmd *cmd, struct cursor *out)
 int sbc_read_capacity_16(struct scsi_cmd *cmd, struct cursor *out)
 {
 	const struct scsi_lu *lu = cmd->lu;
+	uint16_t provisioning = !lu->thin				? 0
+				: lu->store->traits.discard_zeroes ? 0xc000
+								   : 0x8000;
 
 	cursor_put_u64(out, lu->blocks - 1);
 	cursor_put_u32(out, lu->block_size);
 	cursor_put_u8(out, 0); /* no protection information */
 	cursor_put_u8(out, (uint8_t)log2_floor(lu->physical_block_size / lu->block_size));
-	/* LBPME, LBPRZ; LBA 0 is aligned. */
-	cursor_put_u16(out, !lu->thin ? 0 : lu->store->traits.discard_zeroes ? 0xc000 : 0x8000);
+	/* LBPME, LBPRZ, LOWEST ALIGNED LOGICAL BLOCK ADDRESS */
+	cursor_put_u16(out, (uint16_t)(provisioning | lu->lowest_aligned));
 	cursor_put_zeros(out, 16);
 	return SCSI_DONE;
 }

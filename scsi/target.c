@@ -12,6 +12,7 @@
 #include "scsi/lu.h"
 #include "scsi/order.h"
 #include "scsi/orphan.h"
+#include "scsi/provision.h"
 #include "scsi/range.h"
 #include "scsi/taskset.h"
 
@@ -85,6 +86,8 @@ void scsi_target_settle(struct scsi_target *target)
 	for (unsigned i = 0; i < target->lun_end; i++) {
 		if (target->lu[i] != NULL)
 			atomic_store_explicit(&target->lu[i]->is_ending, true, memory_order_relaxed);
+		if (target->lu[i] != NULL)
+			provision_stop(target->lu[i]);
 	}
 	for (unsigned i = 0; i < target->lun_end; i++) {
 		while (target->lu[i] != NULL &&
@@ -317,6 +320,7 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 				       first);
 			access_join(nexus->lu[i].lu, &nexus->lu[i].access, nexus);
 			order_join(&nexus->lu[i]);
+			provision_start(nexus->lu[i].lu, config->reactor);
 		}
 	}
 	*out = nexus;

@@ -10,6 +10,7 @@
 #include "scsi/command.h"
 #include "scsi/limits.h"
 #include "scsi/lu.h"
+#include "scsi/provision.h"
 #include "scsi/sense.h"
 #include "scsi/vpd_copy.h"
 
@@ -173,7 +174,7 @@ static void page_provisioning(struct scsi_cmd *cmd, struct cursor *out)
 {
 	const struct scsi_lu *lu = cmd->lu;
 
-	cursor_put_u8(out, 0);
+	cursor_put_u8(out, provision_exponent(lu));
 	if (lu->thin) {
 		/* LBPU, LBPWS, LBPWS10; LBPRZ 001b */
 		cursor_put_u8(out, 0xe0 | (lu->store->traits.discard_zeroes ? 0x04 : 0));

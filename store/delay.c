@@ -115,5 +115,6 @@ const struct store_ops store_delay_ops = {
 	.submit = delay_submit,
 	.cancel = delay_cancel,
 	.map = layer_map,
+	.usage = layer_usage,
 	.describe = delay_describe,
 };

@@ -126,5 +126,6 @@ const struct store_ops store_faulty_ops = {
 	.submit = faulty_submit,
 	.cancel = layer_cancel,
 	.map = layer_map,
+	.usage = layer_usage,
 	.describe = faulty_describe,
 };

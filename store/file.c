@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -514,6 +516,22 @@ static void file_cancel(struct store *store, struct store_io *io)
 	reactor_cancel(io->reactor, &io->engine);
 }
 
+static int file_usage(struct store *store, struct store_usage *usage)
+{
+	const struct file_store *file = file_of(store);
+	struct statvfs system;
+	struct stat info;
+
+	/* What lies behind a device that is thin itself, only its own tools know. */
+	if (file->is_device)
+		return -EOPNOTSUPP;
+	if (fstat(file->buffered_fd, &info) < 0 || fstatvfs(file->buffered_fd, &system) < 0)
+		return -errno;
+	usage->used = (uint64_t)info.st_blocks * 512;
+	usage->available = (uint64_t)system.f_bavail * system.f_frsize;
+	return 0;
+}
+
 static void file_describe(const struct store *store, char *text, size_t size)
 {
 	const struct file_store *file = container_of(store, const struct file_store, store);
@@ -541,5 +559,6 @@ const struct store_ops store_file_ops = {
 	.close = file_close,
 	.submit = file_submit,
 	.cancel = file_cancel,
+	.usage = file_usage,
 	.describe = file_describe,
 };

@@ -150,6 +150,13 @@ void layer_cancel(struct store *store, struct store_io *parent)
 		store_cancel(&io->io);
 }
 
+int layer_usage(struct store *store, struct store_usage *usage)
+{
+	struct store *below = container_of(store, struct layer, store)->below;
+
+	return below->ops->usage != NULL ? below->ops->usage(below, usage) : -EOPNOTSUPP;
+}
+
 int layer_map(struct store *store, enum store_op op, uint64_t offset, uint32_t length,
 	      struct extents *out)
 {

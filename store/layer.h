@@ -67,6 +67,8 @@ void layer_end(struct layer_io *io, int err);
 struct layer_io *layer_find(const struct store_io *parent);
 
 /* For the tables of operations. */
+/* Of the store at the bottom. -EOPNOTSUPP where it cannot say. */
+int layer_usage(struct store *store, struct store_usage *usage);
 void layer_cancel(struct store *store, struct store_io *parent);
 int layer_map(struct store *store, enum store_op op, uint64_t offset, uint32_t length,
 	      struct extents *out);

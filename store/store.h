@@ -136,6 +136,12 @@ struct store_error {
 	char text[256];
 };
 
+/* How much space there is, in bytes. */
+struct store_usage {
+	uint64_t used;			/* that the store takes */
+	uint64_t available;		/* that it could still get; others may, too */
+};
+
 struct store_ops {
 	const char *name;			/* "file" */
 	const char *help;
@@ -151,6 +157,8 @@ struct store_ops {
 	/* Optional; see store_map. */
 	int (*map)(struct store *store, enum store_op op, uint64_t offset, uint32_t length,
 		   struct extents *out);
+	/* 0 or a negative errno. Optional. May block: not on a reactor's thread. */
+	int (*usage)(struct store *store, struct store_usage *usage);
 	/* One line about how it runs (direct I/O, fixed buffers, fallbacks). Optional. */
 	void (*describe)(const struct store *store, char *text, size_t size);
 };

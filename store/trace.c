@@ -125,5 +125,6 @@ const struct store_ops store_trace_ops = {
 	.submit = trace_submit,
 	.cancel = layer_cancel,
 	.map = layer_map,
+	.usage = layer_usage,
 	.describe = trace_describe,
 };

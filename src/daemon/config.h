@@ -148,6 +148,8 @@ struct config_lun {
 	bool read_only;
 	bool removable;
 	bool thin;
+	uint64_t thin_threshold; /* bytes, 0: none */
+	uint32_t lowest_aligned; /* LBA */
 	uint16_t rotation_rate;
 	uint16_t command_timeout;
 	char *vendor; /* these four: NULL is the default */

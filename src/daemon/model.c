@@ -100,6 +100,8 @@ static int create_lu(struct builder *builder, const struct config_target *target
 		.read_only = lun->read_only,
 		.removable = lun->removable,
 		.thin = lun->thin,
+		.thin_threshold = lun->thin_threshold,
+		.lowest_aligned = lun->lowest_aligned,
 		.rotation_rate = lun->rotation_rate,
 		.command_timeout = lun->command_timeout,
 		.vendor = lun->vendor,

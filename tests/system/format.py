@@ -32,6 +32,22 @@ def expect(answer, status=0, sense=None):
     return answer[2]
 
 
+def threshold():
+    """More than any file system has left: the second attention is that."""
+    initiator = session(4)
+    for _ in range(60):
+        answer = initiator.execute(bytes(6), lun=4)
+        if answer[0] != 0:
+            expect(answer, 2, (6, 0x38, 7))
+            break
+        time.sleep(0.1)
+    else:
+        assert False, "no THIN PROVISIONING SOFT THRESHOLD REACHED"
+    expect(initiator.execute(bytes(6), lun=4))
+    page = expect(initiator.execute(bytes([0x4D, 0, 0x4C, 0, 0, 0, 0, 0, 64, 0]), want=64, lun=4))
+    assert page[:4] == bytes([0x8C, 0, 0, 24]) and int.from_bytes(page[8:12], "big") > 0
+
+
 def cdb_32(action, options, lba, blocks):
     return (bytes([0x7F, 0, 0, 0, 0, 0, 0, 0x18]) + struct.pack(">HBBQ", action, options, 0, lba)
             + bytes(8) + struct.pack(">I", blocks))

@@ -3,10 +3,12 @@
 #include "test_scsi_bed.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "scsi/provision.h"
 #include "scsi/lu.h"
 #include "sys/memory.h"
 
@@ -135,6 +137,16 @@ static void bed_store_describe(const struct store *store, char *text, size_t siz
 		strncpy(text, "for tests", size - 1);
 }
 
+static int bed_store_usage(struct store *base, struct store_usage *usage)
+{
+	const struct bed_store *store = of(base);
+
+	if (store->usage == NULL)
+		return -EOPNOTSUPP;
+	*usage = *store->usage;
+	return 0;
+}
+
 static const struct store_ops bed_store_ops = {
 	.name = "bed",
 	.submit = bed_store_submit,
@@ -142,6 +154,7 @@ static const struct store_ops bed_store_ops = {
 	.map = bed_store_map,
 	.close = bed_store_close,
 	.describe = bed_store_describe,
+	.usage = bed_store_usage,
 };
 
 void bed_store_finish(struct bed *bed, int err)
@@ -309,13 +322,15 @@ static const struct scsi_port_ops bed_port = {
 
 static void make_store(struct bed *bed, const struct bed_config *config, struct bed_store *store)
 {
-	uint64_t size = config->size != 0 ? config->size : 16 << 20;
+	/* Where there is a real store, this one is not used. */
+	uint64_t size = config->size != 0 && config->kind == NULL ? config->size : 16 << 20;
 
 	memset(store, 0, sizeof(*store));
 	assert_int_equal(memory_region_create(bed->memory, size < 4096 ? 4096 : size, -1,
 					      REGION_SHARED, &store->region),
 			 0);
 	store->store.ops = &bed_store_ops;
+	store->usage = config->usage;
 	store->store.traits = (struct store_traits){
 		.size = size,
 		.logical_block = 512,
@@ -331,7 +346,8 @@ static void make_store(struct bed *bed, const struct bed_config *config, struct 
 
 static struct store *open_store(struct bed *bed, const struct bed_config *config)
 {
-	struct store_argument arguments[2] = { { "size", "16M" }, config->setting };
+	char size[32];
+	struct store_argument arguments[2] = { { "size", size }, config->setting };
 	struct store_config store = {
 		.memory = bed->memory,
 		.reactors = &bed->reactor,
@@ -342,6 +358,8 @@ static struct store *open_store(struct bed *bed, const struct bed_config *config
 	struct store_error error;
 	struct store *out;
 
+	snprintf(size, sizeof(size), "%llu",
+		 config->size != 0 ? (unsigned long long)config->size : 16ull << 20);
 	if (strcmp(config->kind, "file") == 0) {
 		/* Its size is the file's. */
 		store.arguments = &arguments[1];
@@ -427,6 +445,9 @@ void bed_teardown(struct bed *bed)
 
 	if (bed->nexus != NULL)
 		scsi_nexus_destroy(bed->nexus);
+	provision_stop(bed->lu);
+	for (unsigned i = 0; i < 5000 && atomic_load(&bed->lu->background) != 0; i++)
+		reactor_turn(bed->reactor, 1);
 	scsi_target_destroy(bed->target);
 	assert_true(bed->store.closed || bed->is_real);
 	arena_get_info(bed->arena, &info);

@@ -27,6 +27,7 @@ struct bed_store {
 	uint64_t fail_at; /* byte offset: only operations that cover it fail */
 	bool fail_everywhere;
 	uint64_t copies; /* so many bytes of a STORE_COPY are done, the rest is declined */
+	const struct store_usage *usage; /* NULL: does not know */
 	uint64_t hole_granule; /* bytes: every other one of them is a hole, 0: there is none */
 	/* what was seen */
 	struct store_io *held[BED_HELD_MAX];
@@ -63,6 +64,7 @@ struct bed_config {
 	bool mappable;
 	bool volatile_cache;
 	uint32_t atomic_write;
+	const struct store_usage *usage; /* what the store tells, from a worker */
 	bool no_lun_0;
 	uint32_t second_block_size; /* not 0: there is another logical unit at LUN 1 */
 	bool second_read_only;

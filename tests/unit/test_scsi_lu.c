@@ -50,6 +50,7 @@ static void test_scsi_lu_create__refusals(void **state)
 	REFUSED("the store's own, 4096", config.store = &coarse);
 	REFUSED("physical block size 1000", config.physical_block_size = 1000);
 	REFUSED("physical block size 256", config.physical_block_size = 256);
+	REFUSED("cannot begin at LBA 1", config.lowest_aligned = 1);
 	REFUSED("maximum transfer of 100", config.maximum_transfer = 100);
 	REFUSED("maximum transfer", config.maximum_transfer = 1 << 30);
 	REFUSED("vendor", config.vendor = "ninechars");
