@@ -106,7 +106,7 @@ struct range_home {
 struct scsi_lu {
 	/* constant */
 	struct store *store;
-	uint64_t blocks;
+	_Atomic uint64_t blocks; /* only grows, and seldom */
 	uint32_t block_size; /* bytes, a power of two */
 	unsigned block_shift;
 	uint32_t physical_block_size; /* bytes, a power of two */

@@ -206,6 +206,11 @@ struct scsi_lu_info {
 };
 void scsi_target_visit(const struct scsi_target *target,
 		       void (*visit)(void *context, const struct scsi_lu_info *info), void *context);
+/*
+ * Looks whether the stores of TARGET have grown; if so, the new capacity counts at once and every
+ * nexus is told. The thread that built it; may block.
+ */
+void scsi_target_measure(struct scsi_target *target);
 const char *scsi_target_name(const struct scsi_target *target);
 
 /* --- a nexus; on its reactor --- */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "scsi/copy.h"
 #include "scsi/lu.h"
 #include "scsi/order.h"
@@ -176,6 +177,33 @@ void lu_sum_counters(const struct scsi_lu *lu, struct scsi_lu_info *info)
 	info->read_bytes += sums.read_bytes;
 	info->written_bytes += sums.written_bytes;
 	info->errors += sums.errors;
+}
+
+static void measure(struct scsi_lu *lu, const char *target, unsigned lun)
+{
+	int rc = store_measure(lu->store);
+	uint64_t before = lu->blocks;
+	uint64_t blocks = store_size(lu->store) >> lu->block_shift;
+
+	if (rc < 0) {
+		log_warning("target %s: LUN %u: its size cannot be found out: %s", target, lun,
+			    strerror(-rc));
+		return;
+	}
+	if (blocks <= before)
+		return;
+	atomic_store(&lu->blocks, blocks);
+	attention_raise(&lu->attentions, ATTENTION_CAPACITY_CHANGED);
+	log_info("target %s: LUN %u has grown from %llu to %llu blocks", target, lun,
+		 (unsigned long long)before, (unsigned long long)blocks);
+}
+
+void scsi_target_measure(struct scsi_target *target)
+{
+	for (unsigned i = 0; i < target->lun_end; i++) {
+		if (target->lu[i] != NULL)
+			measure(target->lu[i], target->name, i);
+	}
 }
 
 static void fill_info(const struct scsi_lu *lu, struct scsi_lu_info *info)

@@ -112,6 +112,10 @@ static void page_extended(struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u8(out, 0x07); /* HEADSUP, ORDSUP, SIMPSUP */
 	/* V_SUP: there is a volatile cache. */
 	cursor_put_u8(out, cmd->lu->store->traits.volatile_cache ? 0x01 : 0x00);
+	cursor_put_u8(out, 0);
+	cursor_put_u8(out, 0x08); /* RTD_SUP: MODE SELECT reverts to the defaults */
+	cursor_put_zeros(out, 13 - cursor_offset(out));
+	cursor_put_u8(out, SCSI_SENSE_MAX); /* MAXIMUM SUPPORTED SENSE DATA LENGTH */
 	cursor_put_zeros(out, 64 - cursor_offset(out));
 }
 

@@ -116,5 +116,6 @@ const struct store_ops store_delay_ops = {
 	.cancel = delay_cancel,
 	.map = layer_map,
 	.usage = layer_usage,
+	.measure = layer_measure,
 	.describe = delay_describe,
 };

@@ -127,5 +127,6 @@ const struct store_ops store_faulty_ops = {
 	.cancel = layer_cancel,
 	.map = layer_map,
 	.usage = layer_usage,
+	.measure = layer_measure,
 	.describe = faulty_describe,
 };

@@ -551,6 +551,25 @@ static void file_describe(const struct store *store, char *text, size_t size)
 		 detour, file->path);
 }
 
+static int file_measure(struct store *store, uint64_t *size)
+{
+	struct file_store *file = file_of(store);
+	struct stat info;
+	uint64_t bytes;
+
+	if (file->is_sized) {
+		*size = store->traits.size;
+		return 0;
+	}
+	if (file->is_device ? ioctl(file->buffered_fd, BLKGETSIZE64, &bytes) < 0
+			    : fstat(file->buffered_fd, &info) < 0)
+		return -errno;
+	if (!file->is_device)
+		bytes = (uint64_t)info.st_size;
+	*size = align_down(bytes, store->traits.logical_block);
+	return 0;
+}
+
 const struct store_ops store_file_ops = {
 	.name = "file",
 	.help = "a regular file or a block device",
@@ -560,5 +579,6 @@ const struct store_ops store_file_ops = {
 	.submit = file_submit,
 	.cancel = file_cancel,
 	.usage = file_usage,
+	.measure = file_measure,
 	.describe = file_describe,
 };

@@ -38,6 +38,7 @@ struct file_store {
 	char *path;
 	bool is_device;
 	bool is_direct;
+	bool is_sized;		/* by a setting: it does not grow with the file */
 	int fd;			/* with O_DIRECT where is_direct */
 	int buffered_fd;	/* without; the same as fd where not is_direct. Holds the lock */
 	struct direct_limits direct;

@@ -197,7 +197,8 @@ static int find_size(struct opening *opening, uint32_t logical_block)
 
 	if (rc < 0)
 		return rc;
-	if (settings_text(config, "size") == NULL) {
+	file->is_sized = settings_text(config, "size") != NULL;
+	if (!file->is_sized) {
 		size = align_down(opening->bytes, logical_block);
 		if (size != opening->bytes)
 			log_warning("store file: %s: its last %u bytes are no full block, left out",

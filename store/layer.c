@@ -42,6 +42,16 @@ void layer_fini(struct layer *layer, bool close_below)
 		store_close(layer->below);
 }
 
+int layer_measure(struct store *store, uint64_t *size)
+{
+	struct layer *layer = container_of(store, struct layer, store);
+	int rc = store_measure(layer->below);
+
+	if (rc == 0)
+		*size = store_size(layer->below);
+	return rc;
+}
+
 void layer_match_read(struct layer_match *match, const struct store_ops *ops,
 		      const struct store_config *config)
 {

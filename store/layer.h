@@ -70,6 +70,7 @@ struct layer_io *layer_find(const struct store_io *parent);
 /* Of the store at the bottom. -EOPNOTSUPP where it cannot say. */
 int layer_usage(struct store *store, struct store_usage *usage);
 void layer_cancel(struct store *store, struct store_io *parent);
+int layer_measure(struct store *store, uint64_t *size);
 int layer_map(struct store *store, enum store_op op, uint64_t offset, uint32_t length,
 	      struct extents *out);
 /* What the store below says of itself, behind what is in TEXT already. */

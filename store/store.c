@@ -295,11 +295,24 @@ uint64_t store_io_bytes(const struct store_io *io)
 	return 0;
 }
 
+int store_measure(struct store *store)
+{
+	uint64_t size = 0;
+	int rc;
+
+	if (store->ops->measure == NULL)
+		return 0;
+	rc = store->ops->measure(store, &size);
+	if (rc == 0 && size > store_size(store))
+		__atomic_store_n(&store->traits.size, size, __ATOMIC_RELEASE);
+	return rc;
+}
+
 static int check_range(const struct store *store, enum store_op op, uint64_t offset, uint64_t bytes)
 {
 	uint64_t end;
 
-	if (!checked_add_u64(offset, bytes, &end) || end > store->traits.size)
+	if (!checked_add_u64(offset, bytes, &end) || end > store_size(store))
 		return -EINVAL;
 	if (!is_aligned(offset | bytes, store->traits.logical_block))
 		return -EINVAL;

@@ -38,7 +38,7 @@ enum store_op {
 
 /* What a store is; constant while it is open. */
 struct store_traits {
-	uint64_t size;			/* bytes */
+	uint64_t size;			/* bytes; may grow: store_size, store_measure */
 	uint32_t logical_block;		/* smallest unit of I/O and its alignment, bytes (1, 512 or 4096) */
 	uint32_t physical_block;	/* best unit, bytes */
 	uint32_t optimal_io;		/* bytes, 0: no preference */
@@ -159,6 +159,12 @@ struct store_ops {
 		   struct extents *out);
 	/* 0 or a negative errno. Optional. May block: not on a reactor's thread. */
 	int (*usage)(struct store *store, struct store_usage *usage);
+	/*
+	 * How many bytes there are now, a multiple of the logical block; 0 or a negative
+	 * errno. Any thread but a reactor's, one at a time; may block. Optional: the size is
+	 * for ever what it was.
+	 */
+	int (*measure)(struct store *store, uint64_t *size);
 	/* One line about how it runs (direct I/O, fixed buffers, fallbacks). Optional. */
 	void (*describe)(const struct store *store, char *text, size_t size);
 };
@@ -180,6 +186,19 @@ const struct store_ops *store_kind(const char *name);
 int store_open(const struct store_ops *ops, const struct store_config *config, struct store **out,
 	       struct store_error *error);
 void store_close(struct store *store);
+
+/* Its bytes now; any thread, beside store_measure too. */
+static inline uint64_t store_size(const struct store *store)
+{
+	return __atomic_load_n(&store->traits.size, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Looks whether what is behind STORE has become larger, which counts from now on. That it has
+ * become smaller does not: I/O to what is missing fails. Any thread but a reactor's, one at a
+ * time; may block. 0 or a negative errno.
+ */
+int store_measure(struct store *store);
 
 /*
  * Starts IO. It completes exactly once, perhaps inline. Reads and writes of

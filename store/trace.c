@@ -126,5 +126,6 @@ const struct store_ops store_trace_ops = {
 	.cancel = layer_cancel,
 	.map = layer_map,
 	.usage = layer_usage,
+	.measure = layer_measure,
 	.describe = trace_describe,
 };

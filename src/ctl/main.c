@@ -32,6 +32,8 @@ static const struct command {
 } commands[] = {
 	{ "status", NULL, "the daemon, its reactors, memory, portals and targets", print_status },
 	{ "targets", NULL, "the targets and their LUNs", print_targets },
+	{ "resize", NULL, "look for files and devices that have grown; then the targets",
+	  print_targets },
 	{ "sessions", NULL, "the sessions and connections", print_sessions },
 	{ "session-show", "which", "connections in full, with the last that happened to them",
 	  print_session_show },

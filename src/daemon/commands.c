@@ -70,6 +70,13 @@ static struct json_object *run_targets(const struct commands *commands, const ch
 	return report_targets(model_node(commands->model));
 }
 
+static struct json_object *run_resize(const struct commands *commands, const char *argument,
+				      char *error, size_t error_size)
+{
+	model_measure(commands->model);
+	return run_targets(commands, argument, error, error_size);
+}
+
 /* --- sessions ---------------------------------------------------------------------- */
 
 /*
@@ -257,6 +264,8 @@ static const struct command table[] = {
 	{ "status", "the daemon, its reactors, memory, portals and targets", NULL, NULL,
 	  run_status },
 	{ "targets", "the targets and their LUNs", NULL, NULL, run_targets },
+	{ "resize", "looks for files and devices that have grown; then the targets", NULL, NULL,
+	  run_resize },
 	{ "sessions", "the sessions and connections", NULL, NULL, run_sessions },
 	{ "session-show", "connections, with the last that happened to them", "which",
 	  "a peer (address:port), a TSIH or an initiator's name", run_session_show },

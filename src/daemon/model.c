@@ -328,6 +328,12 @@ destroy:
 	return rc;
 }
 
+void model_measure(const struct model *model)
+{
+	for (unsigned i = 0; i < model->target_count; i++)
+		scsi_target_measure(model->targets[i]);
+}
+
 struct iscsi_node *model_node(const struct model *model)
 {
 	return model->node;

@@ -27,6 +27,9 @@ int model_build(struct machine *machine, const struct config *config, struct mod
 /* The node, for status reports; as long as the model lives. */
 struct iscsi_node *model_node(const struct model *model);
 
+/* Looks whether anything that is served has grown. The control thread; may block for a moment. */
+void model_measure(const struct model *model);
+
 /*
  * Ends every session, within GRACE_MS, and calls DONE once, on reactor 0. Once,
  * while the reactors run.

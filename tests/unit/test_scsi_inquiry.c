@@ -211,7 +211,7 @@ static void test_vpd_page__identification(void **state)
 
 static void test_vpd_page__extended(void **state)
 {
-	uint8_t expected[64] = { 0, 0x86, 0, 60, 0, 0x07, 0x01 };
+	uint8_t expected[64] = { 0, 0x86, 0, 60, 0, 0x07, 0x01, 0, 0x08, 0, 0, 0, 0, 96 };
 	struct bed bed;
 
 	(void)state;

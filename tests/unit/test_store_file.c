@@ -129,6 +129,41 @@ static void test_file_open__takes_whole_blocks_of_a_file(void **state)
 	place_end(&place);
 }
 
+static void test_store_measure__a_file_that_grows(void **state)
+{
+	struct rig_open traced = { "trace", .settings = { "output=/dev/null" } };
+	struct place place;
+	struct store *store;
+	uint8_t block[512];
+
+	(void)state;
+	place_make(&place, &buffered);
+	store_close(open_store(&place, "size=4K"));
+	store = rig_open(&place.rig,
+			 &(struct rig_open){ "file", .settings = { place.path_setting } });
+	traced.below = store;
+	store = rig_open(&place.rig, &traced);
+	assert_int_equal(store_measure(store), 0);
+	assert_int_equal(store_size(store), 4096);
+	memset(block, 7, sizeof(block));
+	assert_int_equal(rig_write(&place.rig, store, 0, 8192, block, 512), -EINVAL);
+	assert_int_equal(truncate(place.path, MIB + 100), 0);
+	assert_int_equal(store_measure(store), 0);
+	assert_int_equal(store_size(store), MIB);
+	assert_int_equal(rig_write(&place.rig, store, 0, MIB - 512, block, 512), 0);
+	/* Smaller does not count. */
+	assert_int_equal(truncate(place.path, 8192), 0);
+	assert_int_equal(store_measure(store), 0);
+	assert_int_equal(store_size(store), MIB);
+	store_close(store);
+	/* Nor does anything where the size is set. */
+	store = open_store(&place, "size=4K");
+	assert_int_equal(store_measure(store), 0);
+	assert_int_equal(store_size(store), 4096);
+	store_close(store);
+	place_end(&place);
+}
+
 static void test_file_open__refuses_clearly(void **state)
 {
 	struct place place;
@@ -606,6 +641,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file_open__creates_and_extends),
 		cmocka_unit_test(test_file_open__takes_whole_blocks_of_a_file),
+		cmocka_unit_test(test_store_measure__a_file_that_grows),
 		cmocka_unit_test(test_file_open__refuses_clearly),
 		cmocka_unit_test(test_file_open__read_only),
 		cmocka_unit_test(test_file_open__one_writer_or_many_readers),
