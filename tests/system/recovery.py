@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""ErrorRecoveryLevel 1 over a bad path: recovery.py PORT TARGET. The initiator
+loses PDUs that it was sent, breaks and loses data that it sends, asks again
+(SNACK) and answers recovery R2Ts; every byte is read back."""
+
+import random
+import struct
+import sys
+
+from initiator import Initiator
+
+PORT, TARGET = int(sys.argv[1]), sys.argv[2]
+BLOCK = 512
+NONE = 0xFFFFFFFF
+BAD = b"\xde\xad\xbe\xef"
+chance = random.Random(7)
+counts = {}
+
+
+def count(what):
+    counts[what] = counts.get(what, 0) + 1
+
+
+def lost(one_of):
+    return chance.randrange(one_of) == 0
+
+
+class Lossy(Initiator):
+    """recv loses some PDUs, as a header digest error would; ExpStatSN stays before the first."""
+
+    def __init__(self, *arguments, **others):
+        super().__init__(*arguments, **others)
+        self.missing, self.highest = set(), None
+        self.is_lossy, self.reading = False, None
+
+    def recv(self):
+        while True:
+            before = self.exp_stat_sn
+            pdu = super().recv()
+            has_status = pdu.opcode not in (0x31, 0x25) and not (
+                pdu.opcode == 0x20 and pdu.itt == NONE)
+            self.exp_stat_sn = before
+            if has_status and pdu.opcode == 0x23:
+                self.exp_stat_sn = self.highest = pdu.stat_sn + 1
+            elif has_status:
+                if self.is_lossy and pdu.stat_sn >= self.highest and lost(6):
+                    count("statuses lost")
+                    self.missing.add(pdu.stat_sn)
+                    self.highest = pdu.stat_sn + 1
+                    self.snack(1, NONE, pdu.stat_sn, 1)
+                    continue
+                if pdu.stat_sn < self.highest and pdu.stat_sn not in self.missing:
+                    continue  # once more than was needed
+                self.missing.discard(pdu.stat_sn)
+                self.highest = max(self.highest, pdu.stat_sn + 1)
+                self.exp_stat_sn = min(self.missing, default=self.highest)
+            if pdu.opcode == 0x20 and pdu.ttt != NONE:  # asks what has come
+                self.send(self.nop_bhs(itt=NONE, ttt=pdu.ttt))
+                continue
+            if pdu.opcode == 0x25 and pdu.itt != self.reading:
+                continue  # of a command that is over
+            return pdu
+
+    def snack(self, kind, itt, first, run, ttt=NONE):
+        self.send(bytes([0x10, 0x80 | kind]) + bytes(14)
+                  + struct.pack(">IIIIIIII", itt, ttt, 0, self.exp_stat_sn, 0, 0, first, run))
+
+    def read(self, lba, blocks, block_size=BLOCK, lun=0):
+        length = blocks * block_size
+        cdb = bytes([0x88, 0]) + struct.pack(">QI", lba, blocks) + bytes(2)
+        bhs = self.command_bhs(cdb, 0xC0, length, lun)
+        itt, = struct.unpack(">I", bhs[16:20])
+        self.reading = itt
+        self.send(bhs)
+        data, got, total, status = bytearray(length), {}, None, None
+        while total is None or len(got) < total:
+            pdu = self.recv()
+            if pdu.opcode == 0x25:
+                data_sn, offset = pdu.word(36), pdu.word(40)
+                if self.is_lossy and lost(5):
+                    count("Data-In lost")
+                    if total is not None or lost(2):
+                        self.snack(0, itt, data_sn, 1)
+                    continue
+                if pdu.flags & 0x40 and lost(2):  # the A bit
+                    count("DataACK")
+                    if all(sn in got for sn in range(data_sn)):
+                        self.snack(2, NONE, data_sn + 1, 0, pdu.ttt)
+                got[data_sn] = True
+                data[offset:offset + len(pdu.data)] = pdu.data
+            elif pdu.opcode == 0x21:
+                total, status = pdu.word(36), pdu.bhs[3]
+                self.hold(pdu)
+            else:
+                raise AssertionError(f"opcode {pdu.opcode:#x}, reason {pdu.bhs[2]:#x}")
+            if total is not None and len(got) < total:
+                missing = min(sn for sn in range(total) if sn not in got)
+                self.snack(0, itt, missing, 0 if lost(3) else 1)
+        self.release()
+        self.reading = None
+        return status, bytes(data)
+
+    def hold(self, response):
+        """Not acknowledged as long as its data is not all there."""
+        self.missing.add(response.stat_sn)
+        self.exp_stat_sn = min(self.missing)
+
+    def release(self):
+        self.missing.clear()
+        self.exp_stat_sn = self.highest
+
+    def write(self, lba, data, block_size=BLOCK, lun=0, immediate=0, piece=2048):
+        cdb = bytes([0x8A, 0]) + struct.pack(">QI", lba, len(data) // block_size) + bytes(2)
+        bhs = self.command_bhs(cdb, 0xA0, len(data), lun)
+        broken = self.is_lossy and immediate and lost(3)
+        self.send(bhs, data[:immediate], **({"data_crc": BAD} if broken else {}))
+        while True:
+            pdu = self.recv()
+            if pdu.opcode == 0x3F:
+                assert pdu.bhs[2] == 0x02, f"reject {pdu.bhs[2]:#x}"
+                if pdu.data[0] & 0x3F == 0x01:
+                    count("commands broken")
+                    self.send(bhs, data[:immediate])  # once more, with its number
+            elif pdu.opcode == 0x21:
+                return pdu.bhs[3]
+            elif pdu.opcode == 0x31:
+                if self.is_lossy and lost(6):
+                    count("R2Ts lost")
+                    self.snack(0, pdu.itt, pdu.word(36), 1)
+                    continue
+                self.serve(pdu, data, piece, lun)
+            else:
+                raise AssertionError(f"opcode {pdu.opcode:#x}")
+
+    def serve(self, r2t, data, piece, lun):
+        offset, length = r2t.word(40), r2t.word(44)
+        end, sn = offset + length, 0
+        while offset < end:
+            part = data[offset:min(offset + piece, end)]
+            is_last = offset + len(part) == end
+            bhs = self.data_out_bhs(r2t.itt, r2t.ttt, sn, offset, is_last, lun)
+            if self.is_lossy and not is_last and lost(12):
+                count("Data-Out lost")
+            elif self.is_lossy and self.data_digest and lost(12):
+                count("Data-Out broken")
+                self.send(bhs, bytes(len(part)), data_crc=BAD)
+            else:
+                self.send(bhs, part)
+            offset, sn = offset + len(part), sn + 1
+
+
+def session(level, digest, isid):
+    keys = [("ErrorRecoveryLevel", str(level)), ("MaxBurstLength", "16384"),
+            ("FirstBurstLength", "8192"), ("MaxRecvDataSegmentLength", "4096"),
+            ("MaxOutstandingR2T", "2")]
+    if digest:
+        keys += [("HeaderDigest", "CRC32C"), ("DataDigest", "CRC32C")]
+    initiator = Lossy(PORT, TARGET, keys=keys, isid=isid)
+    assert initiator.login().bhs[36:38] == b"\0\0", "login refused"
+    initiator.test_unit_ready()
+    assert initiator.test_unit_ready() == 0
+    return initiator
+
+
+def work(initiator, rounds):
+    for _ in range(rounds):
+        initiator.is_lossy = True
+        lba, blocks = chance.randrange(100000), chance.choice([8, 32, 128])
+        data = chance.randbytes(blocks * BLOCK)
+        assert initiator.write(lba, data, immediate=chance.choice([0, 2048])) == 0
+        assert initiator.read(lba, blocks) == (0, data), "other data"
+
+
+first = session(1, True, 1)
+assert first.answers["ErrorRecoveryLevel"] == "1"
+work(first, 40)
+first.is_lossy = False
+assert first.logout().opcode == 0x26
+
+work(session(1, False, 2), 40)
+
+# Level 0 has none of it.
+plain = session(0, True, 3)
+plain.snack(1, NONE, 0, 0)
+assert plain.recv().bhs[2] == 0x03
+plain.close()
+
+for what in ("statuses lost", "Data-In lost", "Data-Out lost", "Data-Out broken", "R2Ts lost",
+             "commands broken", "DataACK"):
+    assert counts.get(what, 0) >= 5, f"only {counts.get(what, 0)} {what}"
+print(", ".join(f"{number} {what}" for what, number in sorted(counts.items())))
