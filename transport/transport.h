@@ -260,6 +260,11 @@ struct transport_ops {
 	int (*resend_r2ts)(struct transport_conn *conn, struct transport_task *task,
 			   uint32_t first, uint32_t count);
 	/*
+	 * Likewise: TASK was begun on another connection, which is gone, and goes on here. What its
+	 * put has sent there up to DataSN FIRST is not sent again; a FIRST that cannot be is 0.
+	 */
+	void (*adopt)(struct transport_conn *conn, struct transport_task *task, uint32_t first);
+	/*
 	 * Connection_Terminate: what is queued is sent if GRACEFUL (bounded in
 	 * time), then closed; terminated follows, never from inside this call.
 	 */

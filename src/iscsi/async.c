@@ -31,3 +31,15 @@ void async_tasks_terminated(struct iscsi_conn *conn, uint64_t lun)
 
 	send_message(conn, &message);
 }
+
+void async_connection_dropped(struct iscsi_conn *conn, uint16_t cid)
+{
+	struct bhs_async_message message = {
+		.async_event = ISCSI_ASYNC_CONNECTION_DROPPED,
+		.parameter1 = cid,
+		.parameter2 = conn->session->time2wait,
+		.parameter3 = conn->session->time2retain,
+	};
+
+	send_message(conn, &message);
+}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "iscsi/ffp.h"
+#include "iscsi/reassign.h"
 #include "iscsi/recover.h"
 
 /* --- in --- */
@@ -419,6 +420,20 @@ static void respond(struct iscsi_task *task, struct iscsi_conn *conn)
 	transport_put_data(conn->wire, &task->transport);
 }
 
+void command_respond_again(struct iscsi_task *task)
+{
+	struct iscsi_session *session = task->session;
+	struct iscsi_conn *conn = task->conn;
+	struct bhs *response = &task->transport.response;
+
+	session->told_max_cmd_sn = session->max_cmd_sn;
+	bhs_set_stat_sn(response, conn->numbers.stat_sn++);
+	bhs_set_window(response, session->exp_cmd_sn, session->max_cmd_sn);
+	put_be32(response->raw + 20, 0);	/* SNACK Tag */
+	recover_prepare(task);
+	transport_put_data(conn->wire, &task->transport);
+}
+
 void command_finish(struct iscsi_task *task)
 {
 	struct iscsi_session *session = task->session;
@@ -544,6 +559,8 @@ void task_progress(struct iscsi_task *task)
 	uint16_t flags = task->flags;
 
 	if (flags & TASK_LANDING)
+		return;
+	if (UNLIKELY(reassign_is_stranded(task)))
 		return;
 	if (flags & TASK_COMPLETED) {
 		/*

@@ -13,6 +13,7 @@
 
 #include "iscsi/ffp.h"
 #include "iscsi/login.h"
+#include "iscsi/reassign.h"
 #include "iscsi/recover.h"
 #include "iscsi/registry.h"
 #include "iscsi/session.h"
@@ -65,6 +66,8 @@ static void enter_closing(struct iscsi_conn *conn)
 	reactor_timer_stop(conn->core->reactor, &conn->timer);
 	if (conn->session == NULL)
 		return;
+	if (is_missed(conn) && reassign_strand(conn))
+		return;
 	recover_drop(conn);
 	session_abort_conn(conn->session, conn);
 	if (is_missed(conn))
@@ -73,14 +76,21 @@ static void enter_closing(struct iscsi_conn *conn)
 
 static void enter_closed(struct iscsi_conn *conn)
 {
-	reactor_timer_stop(conn->core->reactor, &conn->timer);
+	bool stranded = conn->strands;
+
+	if (!stranded)
+		reactor_timer_stop(conn->core->reactor, &conn->timer);
+	if (!stranded && conn->session != NULL && is_missed(conn))
+		stranded = reassign_strand(conn);
 	conn->wire = NULL;
 	if (conn->landing != NULL)
 		dataout_landing_lost(conn->landing);
 	if (conn->echo != NULL)
 		control_free(conn->echo);
 	conn->echo = NULL;
-	if (conn->session != NULL) {
+	if (stranded) {
+		reassign_transport_gone(conn);
+	} else if (conn->session != NULL) {
 		abort_all(conn);
 		if (is_missed(conn))
 			session_fail(conn->session);
@@ -214,8 +224,12 @@ void conn_explain(struct iscsi_conn *conn, enum log_level level, const char *for
 
 static void begin_end(struct iscsi_conn *conn, bool graceful)
 {
-	if (conn_event(conn, CONN_TERMINATE) && conn->wire != NULL)
-		transport_terminate(conn->wire, graceful);
+	if (conn_event(conn, CONN_TERMINATE)) {
+		if (conn->wire != NULL)
+			transport_terminate(conn->wire, graceful);
+	} else if (conn->strands) {
+		reassign_give_up(conn);
+	}
 }
 
 void conn_protocol_error(struct iscsi_conn *conn, const char *format, ...)
@@ -242,7 +256,7 @@ void conn_terminate(struct iscsi_conn *conn, bool graceful, enum log_level level
 
 static bool is_busy(const struct iscsi_conn *conn)
 {
-	return conn->controls != 0 || (conn->login != NULL && conn->login->asked) ||
+	return conn->strands || conn->controls != 0 || (conn->login != NULL && conn->login->asked) ||
 	       !conn_is_idle(conn);
 }
 

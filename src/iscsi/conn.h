@@ -98,6 +98,8 @@ struct iscsi_conn {
 	bool counted_login;
 	bool explained;			/* a line has said why it ends */
 	bool leaves;			/* it has logged out or is replaced: its session goes on */
+	bool is_given_up;		/* by the initiator, which need not be told that it ends */
+	bool strands;			/* it has failed; its tasks wait for another, see reassign.c */
 	bool finish_queued;
 	unsigned controls;
 	uint32_t ping_bytes;

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "iscsi/ffp.h"
+#include "iscsi/reassign.h"
 #include "iscsi/recover.h"
 
 /* --- where data goes --- */
@@ -151,7 +152,10 @@ void dataout_landing_lost(struct iscsi_task *task)
 {
 	task->conn->landing = NULL;
 	task->flags &= (uint16_t)~(TASK_LANDING | TASK_EARLY);
-	task->error = -ECANCELED;
+	if (reassign_is_stranded(task))
+		task->recovery |= RECOVERY_GAP;
+	else
+		task->error = -ECANCELED;
 	if (!(task->flags & TASK_HELD))
 		task_progress(task);
 	else if ((task->flags & TASK_ABORTED) || (task->recovery & RECOVERY_CHECKED))
@@ -228,6 +232,10 @@ void dataout_get_done(struct transport_conn *wire, struct transport_task *transp
 
 	(void)wire;
 	task->flags &= (uint16_t)~TASK_GETTING;
+	if (UNLIKELY(err != 0 && reassign_may_wait(task, err))) {
+		task->flags |= TASK_WANTED;
+		return;
+	}
 	if (LIKELY(err == 0)) {
 		task->flags |= TASK_RECEIVED;
 		counter_add(&task->session->bytes_in, transport->get_length);

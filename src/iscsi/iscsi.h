@@ -34,7 +34,7 @@ enum iscsi_digest_policy {
 /* RFC 7143 section 12.1.3 and RFC 3720's 96 bits: what a secret must have. */
 #define ISCSI_SECRET_MIN 12
 #define ISCSI_QUEUE_DEPTH_MAX 1024
-#define ISCSI_RECOVERY_MAX 1	/* the highest ErrorRecoveryLevel */
+#define ISCSI_RECOVERY_MAX 2	/* the highest ErrorRecoveryLevel */
 
 /* What a session is to be like. Most of it goes into its negotiation. */
 struct iscsi_values {

@@ -9,6 +9,7 @@
 
 #include "iscsi/ffp.h"
 #include "iscsi/login.h"
+#include "iscsi/reassign.h"
 
 static struct iscsi_session *find_session(const struct login *login)
 {
@@ -28,21 +29,27 @@ static struct iscsi_session *find_session(const struct login *login)
 	return NULL;
 }
 
-/* Whether a connection with CONN's CID is there, be it going. */
+/* Whether a connection with CONN's CID is there, be it going, but for what only waits. */
 static bool is_cid_in_use(const struct iscsi_session *session, uint16_t cid)
 {
 	struct list_node *node;
 
-	LIST_FOR_EACH(node, &session->conns)
-		if (container_of(node, struct iscsi_conn, session_link)->cid == cid)
+	LIST_FOR_EACH(node, &session->conns) {
+		const struct iscsi_conn *conn =
+			container_of(node, struct iscsi_conn, session_link);
+
+		if (conn->cid == cid && !(conn->strands && conn->state == CONN_CLOSED))
 			return true;
+	}
 	return false;
 }
 
 /* The logout that a reinstatement implies. */
 static void replace(struct iscsi_conn *old)
 {
-	old->leaves = true;
+	/* At ErrorRecoveryLevel 2 its tasks may go over to the new one. */
+	old->leaves = !reassign_is_possible(old);
+	old->is_given_up = true;
 	conn_terminate(old, false, LOG_LEVEL_INFO, "connection %u is replaced by a new one",
 		       old->cid);
 }
@@ -76,6 +83,10 @@ static void join(struct iscsi_conn *conn)
 	conn->keys = session->keys;
 	login_fill_conn(login, &conn->keys);
 	session_join(session, conn);
+	/* Without commands the one that it replaces has nothing to wait for. */
+	old = session_find_stranded(session, conn->cid);
+	if (old != NULL && old->tasks == 0)
+		reassign_give_up(old);
 	login_complete(conn);
 }
 

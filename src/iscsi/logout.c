@@ -57,7 +57,9 @@ static void close_connection(struct iscsi_conn *conn, const struct bhs_logout_re
 		return;
 	}
 	other = session_find_conn(conn->session, request->cid);
-	if (other == NULL || other->state != CONN_FULL) {
+	if (other == NULL)
+		other = session_find_stranded(conn->session, request->cid);
+	if (other == NULL || (other->state != CONN_FULL && !other->strands)) {
 		send_response(conn, request->itt, ISCSI_LOGOUT_RESPONSE_NO_CID);
 		return;
 	}
@@ -65,6 +67,30 @@ static void close_connection(struct iscsi_conn *conn, const struct bhs_logout_re
 	other->closer_itt = request->itt;
 	other->leaves = true;
 	conn_terminate(other, true, LOG_LEVEL_INFO, "logged out by connection %u", conn->cid);
+}
+
+/* The tasks of a connection are to go over to others (TASK REASSIGN). */
+static void remove_for_recovery(struct iscsi_conn *conn, const struct bhs_logout_request *request)
+{
+	struct iscsi_conn *other = session_find_conn(conn->session, request->cid);
+
+	if (conn->level < 2) {
+		send_response(conn, request->itt, ISCSI_LOGOUT_RESPONSE_RECOVERY_NOT_SUPPORTED);
+	} else if (other == conn) {
+		conn->is_given_up = true;
+		send_response(conn, request->itt, ISCSI_LOGOUT_RESPONSE_CLOSED);
+		conn_terminate(conn, true, LOG_LEVEL_INFO, "logged out for recovery");
+	} else if (other != NULL && other->state == CONN_FULL) {
+		other->closer = conn;
+		other->closer_itt = request->itt;
+		other->is_given_up = true;
+		conn_terminate(other, false, LOG_LEVEL_INFO,
+			       "logged out for recovery by connection %u", conn->cid);
+	} else if (session_find_stranded(conn->session, request->cid) != NULL) {
+		send_response(conn, request->itt, ISCSI_LOGOUT_RESPONSE_CLOSED);
+	} else {
+		send_response(conn, request->itt, ISCSI_LOGOUT_RESPONSE_NO_CID);
+	}
 }
 
 void logout_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data,
@@ -83,8 +109,7 @@ void logout_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *d
 		close_connection(conn, &request);
 		return;
 	case ISCSI_LOGOUT_REMOVE_FOR_RECOVERY:
-		/* Only with ErrorRecoveryLevel 2. */
-		send_response(conn, request.itt, ISCSI_LOGOUT_RESPONSE_RECOVERY_NOT_SUPPORTED);
+		remove_for_recovery(conn, &request);
 		return;
 	default:
 		reject_send(conn, bhs, ISCSI_REJECT_INVALID_PDU_FIELD, "reason of a Logout");
@@ -112,6 +137,7 @@ void logout_conn_gone(struct iscsi_conn *conn)
 	struct iscsi_conn *closer = conn->closer;
 	struct list_node *node;
 
+	conn->closer = NULL;
 	if (closer != NULL && closer->state == CONN_FULL)
 		send_response(closer, conn->closer_itt, ISCSI_LOGOUT_RESPONSE_CLOSED);
 	LIST_FOR_EACH(node, &conn->session->conns) {

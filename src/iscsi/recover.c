@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "iscsi/ffp.h"
+#include "iscsi/reassign.h"
 
 static uint32_t stat_sn_of_task(const struct iscsi_task *task)
 {
@@ -27,6 +28,12 @@ static struct iscsi_task *task_at(struct list_node *node)
 static struct control *control_at(struct list_node *node)
 {
 	return container_of(node, struct control, sent_link);
+}
+
+/* DataSN behind the last Data-In that was sent. */
+static uint32_t exp_data_sn(const struct iscsi_task *task)
+{
+	return get_be32(task->transport.response.raw + BHS_AT_DATA_SN);
 }
 
 static bool is_acknowledged(const struct iscsi_conn *conn, uint32_t stat_sn)
@@ -48,6 +55,17 @@ static void ask_in_time(struct iscsi_conn *conn)
 static bool has_data(const struct iscsi_task *task)
 {
 	return task->transport.put_length != 0 && !(task->flags & TASK_RELEASED);
+}
+
+bool recover_can_resume(const struct iscsi_task *task, uint32_t *first)
+{
+	uint32_t all = exp_data_sn(task);
+
+	if (*first == 0 && (task->recovery & RECOVERY_ARRIVED))
+		*first = all;
+	if (sn_gt(*first, all))
+		*first = 0;
+	return task->transport.put_length == 0 || has_data(task) || *first == all;
 }
 
 /* The data of TASK, which is sent, is needed no more. */
@@ -78,13 +96,18 @@ void recover_prepare(struct iscsi_task *task)
 		task->transport.put_ttt = conn_new_ttt(task->conn);
 }
 
-static void forget_task(struct iscsi_task *task)
+void recover_take(struct iscsi_task *task)
 {
 	list_remove(&task->sent_link);
 	task->conn->sent_tasks_count--;
 	if (has_data(task))
 		task->conn->sent_bytes -= task->transport.put_length;
-	task->recovery = 0;
+	task->recovery &= RECOVERY_ARRIVED;
+}
+
+static void forget_task(struct iscsi_task *task)
+{
+	recover_take(task);
 	command_end(task);
 }
 
@@ -110,27 +133,39 @@ static bool resend_wanted(struct iscsi_task *task)
 	return true;
 }
 
+/* False: it is kept already. */
+static bool keep(struct iscsi_task *task)
+{
+	struct iscsi_conn *conn = task->conn;
+
+	if (task->recovery & RECOVERY_SENT)
+		return false;
+	task->recovery |= RECOVERY_SENT;
+	list_push_back(&conn->sent_tasks, &task->sent_link);
+	conn->sent_tasks_count++;
+	if (has_data(task))
+		conn->sent_bytes += task->transport.put_length;
+	return true;
+}
+
 bool recover_keep_task(struct iscsi_task *task, int err)
 {
 	struct iscsi_conn *conn = task->conn;
-	bool is_new = false;
+	bool is_new;
 
 	task->recovery &= (uint8_t)~RECOVERY_RESENDING;
 	if (err != 0 || conn->state != CONN_FULL) {
+		if (reassign_may_wait(task, err)) {
+			keep(task);
+			return true;
+		}
 		if (task->recovery & RECOVERY_SENT) {
 			forget_task(task);
 			return true;
 		}
 		return false;
 	}
-	if (!(task->recovery & RECOVERY_SENT)) {
-		task->recovery |= RECOVERY_SENT;
-		list_push_back(&conn->sent_tasks, &task->sent_link);
-		conn->sent_tasks_count++;
-		if (has_data(task))
-			conn->sent_bytes += task->transport.put_length;
-		is_new = true;
-	}
+	is_new = keep(task);
 	if (!resend_wanted(task) && is_acknowledged(conn, stat_sn_of_task(task)))
 		forget_task(task);
 	else
@@ -192,6 +227,13 @@ void recover_drop(struct iscsi_conn *conn)
 	LIST_FOR_EACH_SAFE(node, next, &conn->sent_tasks)
 		if (!(task_at(node)->recovery & RECOVERY_RESENDING))
 			forget_task(task_at(node));
+	recover_drop_controls(conn);
+}
+
+void recover_drop_controls(struct iscsi_conn *conn)
+{
+	struct list_node *node;
+
 	while ((node = list_front(&conn->sent_controls)) != NULL)
 		control_free(control_at(node));
 }
@@ -351,11 +393,6 @@ static const char *snack_resegment(struct iscsi_conn *conn, const struct bhs_sna
 	return NULL;
 }
 
-static uint32_t exp_data_sn(const struct iscsi_task *task)
-{
-	return get_be32(task->transport.response.raw + BHS_AT_DATA_SN);
-}
-
 /* Whether the Data-In PDUs that BEG_RUN acknowledges have been there. */
 static bool acknowledge_data(struct iscsi_conn *conn, const struct bhs_snack *snack)
 {
@@ -368,8 +405,10 @@ static bool acknowledge_data(struct iscsi_conn *conn, const struct bhs_snack *sn
 			continue;
 		if (sn_gt(snack->beg_run, exp_data_sn(task)))
 			return false;
-		if (snack->beg_run == exp_data_sn(task))
+		if (snack->beg_run == exp_data_sn(task)) {
+			task->recovery |= RECOVERY_ARRIVED;
 			release_data(task);
+		}
 		return true;
 	}
 	/* It may be over by now, for this same PDU acknowledges its status. */

@@ -30,5 +30,14 @@ void recover_acknowledge(struct iscsi_conn *conn, const struct bhs *bhs);
 
 /* CONN is going: nobody will ask any more. */
 void recover_drop(struct iscsi_conn *conn);
+/* Or only for commands, by another connection. */
+void recover_drop_controls(struct iscsi_conn *conn);
+
+/*
+ * TASK, which is answered and kept, is to be answered by another connection: whether what the
+ * initiator lacks is still there, from DataSN *FIRST on (0: as DataACK has told); and takes it out.
+ */
+bool recover_can_resume(const struct iscsi_task *task, uint32_t *first);
+void recover_take(struct iscsi_task *task);
 
 #endif

@@ -262,6 +262,19 @@ struct iscsi_conn *session_find_conn(const struct iscsi_session *session, uint16
 	return NULL;
 }
 
+struct iscsi_conn *session_find_stranded(const struct iscsi_session *session, uint16_t cid)
+{
+	struct list_node *node;
+
+	LIST_FOR_EACH(node, &session->conns) {
+		struct iscsi_conn *conn = container_of(node, struct iscsi_conn, session_link);
+
+		if (conn->cid == cid && conn->strands && conn->state == CONN_CLOSED)
+			return conn;
+	}
+	return NULL;
+}
+
 unsigned session_count_conns(const struct iscsi_session *session)
 {
 	struct list_node *node;
@@ -532,6 +545,30 @@ void session_drop_held(struct iscsi_session *session, struct iscsi_conn *conn)
 		held->task = NULL;
 		if (task != NULL)
 			command_end(task);
+	}
+}
+
+void session_strand_held(struct iscsi_session *session, struct iscsi_conn *conn)
+{
+	struct list_node *node;
+
+	LIST_FOR_EACH(node, &session->held) {
+		struct held *held = container_of(node, struct held, link);
+
+		if (held->conn == conn && held->task == NULL)
+			held->conn = NULL;
+	}
+}
+
+void session_adopt_held(struct iscsi_conn *conn, const struct iscsi_task *task)
+{
+	struct list_node *node;
+
+	LIST_FOR_EACH(node, &conn->session->held) {
+		struct held *held = container_of(node, struct held, link);
+
+		if (held->task == task)
+			held->conn = conn;
 	}
 }
 

@@ -125,6 +125,9 @@ struct iscsi_conn *session_find_conn(const struct iscsi_session *session, uint16
 /* Connections that are not going. */
 unsigned session_count_conns(const struct iscsi_session *session);
 
+/* The connection with this CID that has failed and whose tasks wait for another, or NULL. */
+struct iscsi_conn *session_find_stranded(const struct iscsi_session *session, uint16_t cid);
+
 /* Something has ended, perhaps the last: looks, at the end of this turn, who waited for that. */
 void session_may_finish(struct iscsi_session *session);
 
@@ -212,6 +215,10 @@ void session_fill_gap(struct iscsi_conn *conn, uint32_t cmd_sn);
 
 /* Forgets what CONN has brought and is held; its numbers stay taken, its tasks are given back. */
 void session_drop_held(struct iscsi_session *session, struct iscsi_conn *conn);
+/* Likewise, but commands stay, for another connection may take them ... */
+void session_strand_held(struct iscsi_session *session, struct iscsi_conn *conn);
+/* ... which CONN does. */
+void session_adopt_held(struct iscsi_conn *conn, const struct iscsi_task *task);
 
 /* Tries to bring the window to its full depth again. */
 void session_grow(struct iscsi_session *session);

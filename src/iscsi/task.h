@@ -44,6 +44,7 @@ enum {
 	RECOVERY_RESENDING = 0x08,	/* data is on its way once more */
 	RECOVERY_WANTED = 0x10,		/* and is to be, as snack says */
 	RECOVERY_RESEGMENT = 0x20,	/* all of it, with the response (R-Data) */
+	RECOVERY_ARRIVED = 0x40,	/* its data is acknowledged (DataACK) */
 };
 
 struct iscsi_task {
@@ -170,6 +171,9 @@ void command_abort(struct iscsi_task *task);
  * data, or the end of TASK, which may be gone afterwards.
  */
 void task_progress(struct iscsi_task *task);
+
+/* The response goes once more, by another connection. */
+void command_respond_again(struct iscsi_task *task);
 
 /* The response is to be sent, or the task ended without one. */
 void command_finish(struct iscsi_task *task);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "iscsi/ffp.h"
+#include "iscsi/reassign.h"
 
 struct tmf {
 	struct iscsi_session *session;
@@ -91,6 +92,18 @@ static void abort_task(struct tmf *tmf)
 	} else {
 		tmf_end(tmf, ISCSI_TMF_RESPONSE_NO_TASK);
 	}
+}
+
+static void task_reassign(struct tmf *tmf)
+{
+	enum iscsi_tmf_response code;
+	struct iscsi_task *task;
+
+	code = reassign_take(tmf->conn, &tmf->request, &task);
+	tmf_end(tmf, code);
+	/* What belongs to the task follows the answer. */
+	if (code == ISCSI_TMF_RESPONSE_COMPLETE)
+		reassign_resume(task);
 }
 
 static void abort_task_set(struct tmf *tmf)
@@ -275,7 +288,7 @@ static void dispatch(struct tmf *tmf)
 		reset(tmf, SCSI_TMF_TARGET_RESET);
 		break;
 	case ISCSI_TMF_TASK_REASSIGN:
-		tmf_end(tmf, ISCSI_TMF_RESPONSE_REASSIGN_NOT_SUPPORTED);
+		task_reassign(tmf);
 		break;
 	case ISCSI_TMF_QUERY_TASK:
 		query_task(tmf);

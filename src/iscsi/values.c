@@ -14,6 +14,7 @@
 #define DEFAULT_FIRST_BURST 65536
 #define DEFAULT_OUTSTANDING_R2T 4
 #define DEFAULT_SESSION_CONNECTIONS 4
+#define RECOVERY_TIME2RETAIN 20
 /* What the arena's reserve can surely give to one command (sys/arena.h). */
 #define FIRST_BURST_MAX (EXTENTS_MAX * EXTENT_MIN)
 
@@ -51,6 +52,10 @@ static void normalize(struct iscsi_values *values)
 	values->first_burst_length = or_default(values->first_burst_length, DEFAULT_FIRST_BURST);
 	values->max_outstanding_r2t =
 		or_default(values->max_outstanding_r2t, DEFAULT_OUTSTANDING_R2T);
+	/* Connection recovery needs a time in which it can be done. */
+	if (values->error_recovery_level == 2)
+		values->default_time2retain =
+			or_default(values->default_time2retain, RECOVERY_TIME2RETAIN);
 	values->max_session_connections =
 		or_default(values->max_session_connections, DEFAULT_SESSION_CONNECTIONS);
 	values->first_burst_length = min(values->first_burst_length, FIRST_BURST_MAX);

@@ -212,7 +212,7 @@ static void notice(struct transport_conn *conn, uint32_t send_data_max)
 	const struct transport_keys *keys = &stream->keys;
 
 	stream->keys.send_data_max = send_data_max;
-	stream->tx.layout++;
+	transmit_resegment(stream);
 	stream->tx.segment_max = (uint32_t)align_down(
 		min_t(uint32_t, min(keys->send_data_max, keys->max_burst), STREAM_SEGMENT_MAX), 4);
 	note(stream, "noticed", send_data_max, 0);
@@ -249,6 +249,7 @@ static const struct transport_ops stream_ops = {
 	.notice = notice,
 	.resend_data = transmit_resend_data,
 	.resend_r2ts = solicit_resend_r2ts,
+	.adopt = transmit_adopt,
 	.terminate = terminate,
 	.move = move,
 };

@@ -98,6 +98,9 @@ struct stream_task {
 	uint32_t data_sn;
 	uint32_t resend_left;	/* Data-In PDUs */
 	uint32_t layout;	/* stream_tx.layout of its time */
+	uint32_t segment;	/* and how long Data-In was then; 0: that has changed meanwhile */
+	uint32_t base_sn;	/* where a put begins: not at 0 when another */
+	uint32_t base_offset;	/* connection has brought what is before */
 
 	/* get */
 	uint32_t r2t_sn;	/* runs on over all gets of the task */
@@ -303,6 +306,9 @@ void receive_resume(struct stream *stream);
 /* transmit.c */
 void transmit_send_control(struct transport_conn *conn, struct transport_pdu *pdu);
 void transmit_put_data(struct transport_conn *conn, struct transport_task *task);
+/* The length of Data-In segments is another from now on. */
+void transmit_resegment(struct stream *stream);
+void transmit_adopt(struct transport_conn *conn, struct transport_task *task, uint32_t first);
 int transmit_resend_data(struct transport_conn *conn, struct transport_task *task, uint32_t first,
 			 uint32_t count);
 void transmit_queue(struct stream *stream, struct tx_item *item, enum tx_kind kind);

@@ -406,10 +406,11 @@ void transmit_put_data(struct transport_conn *conn, struct transport_task *task)
 	struct stream *stream = stream_of(conn);
 	struct stream_task *st = stream_task_of(task);
 
-	st->put_offset = 0;
-	st->data_sn = 0;
+	st->put_offset = st->base_offset;
+	st->data_sn = st->base_sn;
 	st->burst_left = stream->tx.burst_max;
 	st->layout = stream->tx.layout;
+	st->segment = stream->tx.segment_max;
 	stream->tx.queued++;
 	transmit_queue(stream, &st->put, TX_PUT);
 }
@@ -418,12 +419,12 @@ void transmit_put_data(struct transport_conn *conn, struct transport_task *task)
 static void seek_data_in(const struct stream *stream, const struct transport_task *task,
 			 struct stream_task *st, uint32_t first)
 {
-	st->put_offset = 0;
+	st->put_offset = st->base_offset;
 	st->burst_left = stream->tx.burst_max;
-	for (st->data_sn = 0; st->data_sn != first && st->put_offset < task->put_length;
+	for (st->data_sn = st->base_sn; st->data_sn != first && st->put_offset < task->put_length;
 	     st->data_sn++) {
 		uint32_t length = min(task->put_length - st->put_offset,
-				      min(stream->tx.segment_max, st->burst_left));
+				      min(st->segment, st->burst_left));
 
 		st->put_offset += length;
 		st->burst_left -= length;
@@ -448,6 +449,41 @@ int transmit_resend_data(struct transport_conn *conn, struct transport_task *tas
 	stream->tx.queued++;
 	transmit_queue(stream, &st->put, TX_RESEND);
 	return 0;
+}
+
+void transmit_resegment(struct stream *stream)
+{
+	struct list_node *node;
+
+	stream->tx.layout++;
+	LIST_FOR_EACH(node, &stream->tx.queue) {
+		struct tx_item *item = container_of(node, struct tx_item, link);
+
+		if (item->kind == TX_PUT)
+			container_of(item, struct stream_task, put)->segment = 0;
+	}
+}
+
+void transmit_adopt(struct transport_conn *conn, struct transport_task *task, uint32_t first)
+{
+	struct stream *stream = stream_of(conn);
+	struct stream_task *st = stream_task_of(task);
+	uint32_t r2t_sn = st->r2t_sn;
+	uint32_t base_sn = 0;
+	uint32_t base_offset = 0;
+
+	/* MaxBurstLength is the session's: the old connection has cut by the same. */
+	if (first != 0 && st->segment != 0) {
+		seek_data_in(stream, task, st, first);
+		if (st->data_sn == first) {
+			base_sn = first;
+			base_offset = st->put_offset;
+		}
+	}
+	memset(st, 0, sizeof(*st));
+	st->r2t_sn = r2t_sn;
+	st->base_sn = base_sn;
+	st->base_offset = base_offset;
 }
 
 void transmit_fail(struct stream *stream, int err)
