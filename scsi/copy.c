@@ -265,6 +265,19 @@ void copy_cmd_abort(struct scsi_cmd *cmd)
 	assert(!"a command that waits for no copy operation");
 }
 
+void copy_nexus_lost(struct scsi_nexus *nexus)
+{
+	struct list_node *node;
+
+	LIST_FOR_EACH(node, &nexus->copies)
+	{
+		struct copy_op *op = container_of(node, struct copy_op, link);
+
+		if (op->run != NULL && !op->aborted)
+			copy_run_abort(op);
+	}
+}
+
 void copy_nexus_gone(struct scsi_nexus *nexus)
 {
 	struct list_node *node, *next;
@@ -279,7 +292,8 @@ void copy_nexus_gone(struct scsi_nexus *nexus)
 		}
 		list_remove(&op->link);
 		op->nexus = NULL;
-		copy_run_abort(op);
+		if (!op->aborted)
+			copy_run_abort(op);
 	}
 }
 

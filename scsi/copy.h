@@ -149,7 +149,9 @@ int copy_start(struct scsi_cmd *cmd, struct copy_op *op, bool background);
 void copy_ended(struct copy_op *op);
 /* CMD, which waits for a copy operation, is to be aborted. */
 void copy_cmd_abort(struct scsi_cmd *cmd);
-/* The nexus goes: aborts what runs, forgets the results. */
+/* I_T nexus loss: what runs is aborted. */
+void copy_nexus_lost(struct scsi_nexus *nexus);
+/* The nexus goes: what runs goes on without it to its early end, the results are forgotten. */
 void copy_nexus_gone(struct scsi_nexus *nexus);
 /* The operation of NEXUS at LU by its list identifier, or NULL. */
 struct copy_op *copy_find(struct scsi_nexus *nexus, const struct scsi_lu *lu, uint32_t id);

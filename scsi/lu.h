@@ -140,7 +140,6 @@ struct scsi_lu {
 	/* rarely written */
 	_Atomic unsigned tokens; /* ROD tokens of its blocks that are valid */
 	_Atomic uint32_t resets; /* that have been: copy operations end by them */
-	_Atomic unsigned copying; /* I/Os of copy operations, whose ever, that touch it now */
 	_Atomic(struct task_lane *) task_lanes[SCSI_REACTORS_MAX]; /* by reactor, which alone makes it */
 	struct attention_source attentions;
 	struct access_source access;
@@ -164,6 +163,8 @@ struct scsi_lu {
 	/* Nexuses that prevent the medium's removal, since the last reset; under control. */
 	unsigned preventing;
 	uint32_t prevent_epoch; /* of that reset, 1 or more */
+	/* Written by whoever copies, so apart from what the data path reads. */
+	_Atomic unsigned copying; /* I/Os of copy operations, whose ever, that touch it now */
 };
 
 /* One reactor's task sets of a logical unit; taskset.c. Only its thread touches it. */

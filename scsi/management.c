@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/container.h"
+#include "scsi/copy.h"
 #include "scsi/lu.h"
 #include "scsi/order.h"
 #include "scsi/sense.h"
@@ -126,6 +127,7 @@ static void reset_nexus(struct scsi_tmf_request *request)
 	struct scsi_nexus *nexus = request->nexus;
 
 	clear_own_aca(nexus, NULL);
+	copy_nexus_lost(nexus);
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		struct scsi_lu *lu = nexus->lu[i].lu;
 

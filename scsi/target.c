@@ -367,6 +367,7 @@ static void lose(struct scsi_nexus *nexus)
 	if (nexus->is_lost)
 		return;
 	nexus->is_lost = true;
+	copy_nexus_lost(nexus);
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		if (nexus->lu[i].lu == NULL)
 			continue;

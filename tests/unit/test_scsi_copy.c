@@ -710,6 +710,21 @@ static void test_extended_copy__ends_with_its_nexus(void **state)
 	assert_int_equal(atomic_load(&bed->second_lu->copying), 0);
 }
 
+static void test_extended_copy__ends_when_its_nexus_is_lost(void **state)
+{
+	struct bed *bed = *state;
+	static struct xlist list;
+	struct bed_cmd cmd;
+
+	start_in_background(bed, &list, &cmd);
+	scsi_nexus_lost(bed->nexus);
+	bed_turns(bed, 3);
+	assert_int_equal(bed->second.cancels, 4);
+	finish_all(bed);
+	assert_int_equal(bed->second.count[STORE_WRITE], 0);
+	assert_int_equal(atomic_load(&bed->lu->background), 0);
+}
+
 static void test_extended_copy__where_another_has_reserved(void **state)
 {
 	struct bed *bed = *state;
@@ -793,6 +808,7 @@ int main(void)
 		CASE(test_extended_copy__aborted),
 		CASE(test_extended_copy__ends_by_a_reset),
 		CASE(test_extended_copy__ends_with_its_nexus),
+		CASE(test_extended_copy__ends_when_its_nexus_is_lost),
 		CASE(test_extended_copy__where_another_has_reserved),
 		CASE(test_extended_copy__not_while_it_is_formatted),
 	};
