@@ -23,6 +23,7 @@
 enum {
 	THIRD_PARTY_DEVICE_FAILURE = 0x0d01,
 	TOKEN_REVOKED = 0x2306,
+	MEDIUM_NOT_PRESENT = 0x3a02, /* the tray is open */
 	INSUFFICIENT_RESOURCES = 0x5503,
 };
 
@@ -239,8 +240,8 @@ static void leave_piece(struct copy_piece *piece)
 }
 
 /*
- * SANITIZE or FORMAT UNIT goes on there, or has failed. Whoever begins such a thing says so
- * first and then waits until nobody touches the medium; so it is seen here, or we are.
+ * SANITIZE or FORMAT UNIT goes on there, or has failed; or there is no medium. Whoever begins such
+ * a thing says so first and then waits until nobody touches the medium; so it is seen here, or we are.
  */
 static bool is_kept_out(struct copy_piece *piece, const struct scsi_lu *lu, enum copy_whose whose)
 {
@@ -253,9 +254,12 @@ static bool is_kept_out(struct copy_piece *piece, const struct scsi_lu *lu, enum
 	struct sense sense;
 
 	atomic_thread_fence(memory_order_seq_cst);
-	if (lu == NULL || LIKELY(lu_trouble(lu) == TROUBLE_NONE))
+	if (lu == NULL || LIKELY(lu_trouble(lu) == TROUBLE_NONE && !lu_is_ejected(lu)))
 		return false;
-	sense = job_sense(lu);
+	if (lu_is_ejected(lu))
+		sense = (struct sense){ .key = SENSE_KEY_NOT_READY, .code = MEDIUM_NOT_PRESENT };
+	else
+		sense = job_sense(lu);
 	failure.sense_length =
 		sense_encode(&sense, lu_has_mode(lu, MODE_DESCRIPTOR_SENSE), failure.sense);
 	fail(piece->op->run, piece->number, &failure);

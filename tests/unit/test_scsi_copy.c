@@ -752,6 +752,28 @@ static void test_extended_copy__where_another_has_reserved(void **state)
 	assert_int_equal(bed_run(&cmd), 0x00);
 }
 
+static void test_extended_copy__without_a_medium(void **state)
+{
+	struct bed_config config = { .second_block_size = 512, .lu = { .removable = true } };
+	struct bed *bed = make(&config);
+	static struct xlist list;
+	struct bed_cmd cmd;
+
+	(void)state;
+	BED_CDB(bed, &cmd, 0x1b, 0, 0, 0, 0x02, 0); /* START STOP UNIT: LOEJ */
+	assert_int_equal(bed_run(&cmd), 0x00);
+	copy_one(bed, &list, &cmd, 0, 0, 8);
+	cmd.cmd.lun = UINT64_C(1) << 48;
+	assert_int_equal(bed_get(&cmd), 0x02);
+	expect_aborted(&cmd, 0x0d01, 0);
+	assert_int_equal(cmd.cmd.sense[8], 18);
+	assert_int_equal(cmd.cmd.sense[19 + 2], 0x02);
+	assert_int_equal(get_be16(cmd.cmd.sense + 19 + 12), 0x3a02);
+	bed_release(&cmd);
+	bed_teardown(bed);
+	free(bed);
+}
+
 static void test_extended_copy__not_while_it_is_formatted(void **state)
 {
 	static const uint8_t zeros[4000 * 512];
@@ -810,6 +832,7 @@ int main(void)
 		CASE(test_extended_copy__ends_with_its_nexus),
 		CASE(test_extended_copy__ends_when_its_nexus_is_lost),
 		CASE(test_extended_copy__where_another_has_reserved),
+		cmocka_unit_test(test_extended_copy__without_a_medium),
 		CASE(test_extended_copy__not_while_it_is_formatted),
 	};
 
