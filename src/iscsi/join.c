@@ -19,7 +19,9 @@ static struct iscsi_session *find_session(const struct login *login)
 	LIST_FOR_EACH(node, &core->sessions_here) {
 		struct iscsi_session *session = container_of(node, struct iscsi_session, link);
 
+		/* By another rule it might see other LUNs. */
 		if (session->tsih == login->tsih && session->account == login->auth.account &&
+		    session->rule == login->auth.rule &&
 		    session->target == login->target &&
 		    session->group == login->conn->portal->group &&
 		    memcmp(session->isid, login->isid, sizeof(session->isid)) == 0 &&

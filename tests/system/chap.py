@@ -12,7 +12,7 @@ PORT, TARGET = int(sys.argv[1]), sys.argv[2]
 LIMITED = TARGET + "-limited"
 HIDDEN = TARGET + "-hidden"
 PLAIN = TARGET + "-open"
-SECRET, OUR_SECRET = "alice's long secret", "the target's secret"
+SECRET, OUR_SECRET = "alice's long secret", "target-secret"
 NAME = "iqn.2026-11.io.pinion:initiator"
 # Every case that fails is one address's, so that no case waits for another's penalty.
 sources = iter(f"127.0.0.{n}" for n in range(2, 250))
@@ -47,7 +47,7 @@ def algorithms():
             chap = Chap("alice", SECRET, (algorithm,), mutual)
             session = expect(connect(chap=chap), 0, f"algorithm {algorithm}")
             assert chap.algorithm == algorithm
-            assert chap.target_name == ("the target" if mutual else None)
+            assert chap.target_name == ("us" if mutual else None)
             while session.test_unit_ready():
                 pass
             assert session.write(3, b"x" * 512) == 0
@@ -64,8 +64,8 @@ def wrong_credentials():
     cases = {
         "wrong secret": Chap("alice", SECRET + "?"),
         "unknown account": Chap("mallory", SECRET),
-        "another's account": Chap("discoverer", "discoverer's secret"),
-        "our own account": Chap("the target", OUR_SECRET),
+        "another's account": Chap("discoverer", "discoverer-secret"),
+        "our own account": Chap("us", OUR_SECRET),
         "no algorithm": Chap("alice", SECRET, (1, 99)),
         "an algorithm that begins with 5": Chap("alice", SECRET, (56,)),
         "an empty list of algorithms": Chap("alice", SECRET, ("",)),
@@ -161,9 +161,9 @@ def access():
 def discovery():
     expect(connect(None), 0x0201, "discovery without authentication")
     expect(connect(None, chap=Chap("alice", SECRET)), 0x0201, "discovery by the wrong account")
-    chap = Chap("discoverer", "discoverer's secret", (8, 7), OUR_SECRET)
+    chap = Chap("discoverer", "discoverer-secret", (8, 7), OUR_SECRET)
     session = expect(connect(None, chap=chap), 0, "discovery")
-    assert chap.target_name == "the target"
+    assert chap.target_name == "us"
     assert sorted(session.send_targets()) == [TARGET, PLAIN]
     session = expect(connect(None, chap=chap, source="127.0.1.1"), 0, "discovery")
     assert sorted(session.send_targets()) == [TARGET, LIMITED, PLAIN]

@@ -285,6 +285,46 @@ static void test_chap__fips(void **state)
 
 /* --- that it cannot be gone round --- */
 
+/* A connection more for the session of `ini`, by ACCOUNT: the login status. */
+static int join(struct ini *more, const struct iscsi_account *account)
+{
+	struct ini first = ini;
+	int status;
+
+	ini_connect(more, &bed);
+	more->tsih = first.tsih;
+	more->cid = 2;
+	ini = *more;
+	get_challenge(NAMES, sizeof(NAMES), "7");
+	answer(account->name, account->secret, 3);
+	ini_expect_login(&ini, &response);
+	status = response.status;
+	*more = ini;
+	ini = first;
+	return status;
+}
+
+static void test_security__joining_as_somebody_else(void **state)
+{
+	static const struct iscsi_account bob = { "bob", "bob's long secret" };
+	static const struct iscsi_account *const both[] = { &alice, &bob };
+	const struct iscsi_rule_config rule = { .who = { .accounts = both, .account_count = 2 } };
+	struct ini more;
+
+	(void)state;
+	start(&rule);
+	get_challenge(NAMES, sizeof(NAMES), "7");
+	answer("alice", alice.secret, 1);
+	expect(0);
+	ini_send_login(&ini, 1, 3, TEXT("MaxConnections=2"));
+	expect(0);
+	ini.tsih = response.tsih;
+	assert_int_equal(join(&more, &bob), ISCSI_LOGIN_NO_SESSION);
+	ini_free(&more);
+	assert_int_equal(join(&more, &alice), 0);
+	ini_free(&more);
+}
+
 static void test_security__skipped(void **state)
 {
 	(void)state;
@@ -594,6 +634,7 @@ int main(void)
 		TEST(test_chap__wrong),
 		TEST(test_chap__order),
 		TEST(test_chap__fips),
+		TEST(test_security__joining_as_somebody_else),
 		TEST(test_security__skipped),
 		TEST(test_security__left_early),
 		TEST(test_security__left_after_the_challenge),
