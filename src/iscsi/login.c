@@ -335,6 +335,13 @@ static int redirect(const struct login *login, const char **why)
 				  ISCSI_LOGIN_TARGET_MOVED_TEMPORARILY;
 }
 
+/* What people call the target: nothing for whoever may not come in. */
+static void put_alias(const struct login *login, struct cursor *answer)
+{
+	if (login->target != NULL && login->target->alias[0] != '\0')
+		text_put(answer, keys[KEY_TARGET_ALIAS].name, login->target->alias);
+}
+
 /* Who wants what: after the first request has been evaluated. */
 static int identify(struct login *login, struct cursor *answer, const char **why)
 {
@@ -355,8 +362,8 @@ static int identify(struct login *login, struct cursor *answer, const char **why
 		return status;
 	text_put_number(answer, keys[KEY_TARGET_PORTAL_GROUP_TAG].name,
 			login->conn->portal->group);
-	if (login->target->alias[0] != '\0')
-		text_put(answer, keys[KEY_TARGET_ALIAS].name, login->target->alias);
+	if (auth_is_over(&login->auth))
+		put_alias(login, answer);
 	return 0;
 }
 
@@ -437,8 +444,11 @@ static int join(struct login *login, const uint8_t *data, uint32_t length, const
 /* The keys of the security stage; or that it is left, or not even entered, without what it is for. */
 static int authenticate(struct login *login, struct cursor *answer, const char **why)
 {
+	bool was_over = auth_is_over(&login->auth);
 	int status = auth_step(&login->auth, &login->negotiation, answer);
 
+	if (status == 0 && !was_over && auth_is_over(&login->auth))
+		put_alias(login, answer);
 	if (status != 0 || auth_is_over(&login->auth))
 		return status;
 	if (login->stage != ISCSI_STAGE_SECURITY)

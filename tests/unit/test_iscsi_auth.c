@@ -173,9 +173,16 @@ static void test_chap__to_full_feature_at_once(void **state)
 {
 	(void)state;
 	start(&with_alice);
-	get_challenge(NAMES, sizeof(NAMES), "7,5");
+	ini_send_login(&ini, 0, -1, TEXT(NAMES "AuthMethod=CHAP"));
+	expect(0);
+	/* Which portal group this is has to be said at once, what the target is called not. */
+	assert_string_equal(ini_value(&ini, "TargetPortalGroupTag"), "1");
+	assert_null(ini_value(&ini, "TargetAlias"));
+	ini_send_login(&ini, 0, -1, TEXT("CHAP_A=7,5"));
+	expect(0);
 	answer("alice", alice.secret, 3);
 	expect(0);
+	assert_string_equal(ini_value(&ini, "TargetAlias"), "the disk");
 	assert_true(response.is_transit);
 	assert_int_equal(response.nsg, 3);
 	ini_clear_attention(&ini);
