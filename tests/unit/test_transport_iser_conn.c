@@ -126,6 +126,24 @@ static void test_accept__on_the_reactor_that_place_names(void **state)
 	assert_int_equal(bed->conn->limits.control_data_max, 128);
 }
 
+/* Each reactor's completions interrupt by a vector of their own. */
+static void test_accept__completion_vectors_are_spread(void **state)
+{
+	struct bed *bed = *state;
+	struct fake_peer *peers[BED_CORES];
+
+	for (bed->place = 0; bed->place < BED_CORES; bed->place++) {
+		bed_connect(bed);
+		peers[bed->place] = bed->peer;
+	}
+	assert_int_equal(fake_vectors(), (1u << BED_CORES) - 1);
+	for (unsigned i = 0; i < BED_CORES; i++) {
+		bed->peer = peers[i];
+		bed_disconnect(bed);
+	}
+	bed->log_len = 0;
+}
+
 static void test_accept__no_place_is_rejected(void **state)
 {
 	struct bed *bed = *state;
@@ -604,6 +622,7 @@ int main(void)
 		cmocka_unit_test(test_accept__invalidates_as_the_setting_says),
 		cmocka_unit_test(test_accept__depth_is_the_least_of_both),
 		TEST(test_accept__on_the_reactor_that_place_names),
+		TEST(test_accept__completion_vectors_are_spread),
 		TEST(test_accept__no_place_is_rejected),
 		cmocka_unit_test(test_accept__failures_are_told_as_lost),
 		cmocka_unit_test_teardown(test_accept__fewer_entries_where_the_device_has_too_few,

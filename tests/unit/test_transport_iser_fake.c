@@ -103,6 +103,7 @@ static struct {
 	struct ibv_device device;
 	struct ibv_context context;
 	struct fake_knobs knobs;
+	unsigned vectors;
 	struct fake_counts counts;
 	struct list mrs;
 	struct fake_remote_region remotes[16];
@@ -266,6 +267,7 @@ static struct ibv_cq *create_cq(struct ibv_context *context, int cqe, void *cq_c
 	cq->cq.cqe = cqe;
 	list_init(&cq->completions);
 	fake.counts.cqs++;
+	fake.vectors |= 1u << vector;
 	return &cq->cq;
 }
 
@@ -999,6 +1001,11 @@ void fake_reset(void)
 struct fake_knobs *fake_knobs(void)
 {
 	return &fake.knobs;
+}
+
+unsigned fake_vectors(void)
+{
+	return fake.vectors;
 }
 
 struct fake_counts fake_counts(void)

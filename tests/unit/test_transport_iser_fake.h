@@ -48,6 +48,8 @@ void fake_reset(void);
 void fake_bury(void);
 struct fake_knobs *fake_knobs(void);
 struct fake_counts fake_counts(void);
+/* The completion vectors that were ever used: a bit each. */
+unsigned fake_vectors(void);
 
 /* Memory of the peers, under RKEY. */
 void fake_remote(uint32_t rkey, uint64_t va, void *base, size_t length);
