@@ -673,6 +673,8 @@ static int read_group(struct reader *reader, const config_setting_t *group,
 	if (config_setting_type(group) != CONFIG_TYPE_GROUP)
 		return fail(reader, config_setting_source_line(group),
 			    "\"%s\" must be a group: { ... }", row->name);
+	if (strcmp(row->name, "isns") == 0)
+		config->isns.place.line = line_of(group, "server");
 	if (strcmp(row->name, "iscsi") == 0)
 		config->iscsi_place.line = config_setting_source_line(group);
 	if (strcmp(row->name, "authentication") == 0)

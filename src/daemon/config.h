@@ -115,6 +115,13 @@ struct config_authentication {
 	bool require_access;
 };
 
+struct config_isns {
+	struct config_place place;
+	char *server; /* "": none */
+	uint16_t port;
+	char *entity; /* "": the host's name */
+};
+
 struct config_portal {
 	struct config_access access;
 	struct config_place place;
@@ -192,6 +199,7 @@ struct config {
 	unsigned group_count;
 	struct config_discovery discovery;
 	unsigned shutdown_grace_s;
+	struct config_isns isns;
 	struct config_portal *portals;
 	unsigned portal_count;
 	struct config_target *targets;

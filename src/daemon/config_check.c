@@ -342,6 +342,8 @@ void config_free(struct config *config)
 	free(config->performance.cores);
 	free(config->control.socket);
 	free(config->state.directory);
+	free(config->isns.server);
+	free(config->isns.entity);
 	free(config->source);
 	free(config);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/control_protocol.h"
+#include "proto/isns.h"
 
 #define DIGEST_CHOICES "auto|required|off" /* enum iscsi_digest_policy */
 
@@ -125,6 +126,17 @@ static const struct setting iser_settings[] = {
 	{ .name = NULL },
 };
 
+#define ISNS(field) SETTING_FIELD(config_isns, field)
+
+static const struct setting isns_settings[] = {
+	{ "server", SETTING_STRING, ISNS(server), 0, 63,
+	  .help = "numeric address of the iSNS server; \"\": none" },
+	{ "port", SETTING_INTEGER, ISNS(port), 1, 65535, .help = "its TCP port" },
+	{ "entity", SETTING_STRING, ISNS(entity), 0, 255,
+	  .help = "what this machine is called there; \"\": the host's name" },
+	{ .name = NULL },
+};
+
 static const struct setting shutdown_settings[] = {
 	{ "grace", SETTING_INTEGER, .offset = 0, .width = sizeof(unsigned), 0, 600,
 	  .help = "seconds that sessions have to end when the daemon stops" },
@@ -164,6 +176,7 @@ const struct config_group config_groups[] = {
 	  "how initiators prove who they are" },
 	{ CONFIG_DISCOVERY, discovery_settings, offsetof(struct config, discovery),
 	  "who may ask for targets: " CONFIG_ACCESS " = ( ... )" },
+	{ "isns", isns_settings, offsetof(struct config, isns), "a directory of targets" },
 	{ "shutdown", shutdown_settings, offsetof(struct config, shutdown_grace_s),
 	  "how the daemon stops" },
 	{ .name = NULL },
@@ -311,6 +324,9 @@ int config_set_defaults(struct config *config)
 		.lock_memory = MEMORY_AUTO,
 	};
 	config->log_level = LOG_LEVEL_INFO;
+	config->isns.port = ISNS_PORT;
+	config->isns.server = strdup("");
+	config->isns.entity = strdup("");
 	config->control.socket = strdup(CONTROL_SOCKET_DEFAULT);
 	config->control.is_default = true;
 	config->state.directory = strdup(STATE_DIRECTORY_DEFAULT);

@@ -19,6 +19,7 @@
 #include "daemon/commands.h"
 #include "daemon/control.h"
 #include "daemon/control_protocol.h"
+#include "daemon/isns.h"
 #include "daemon/log_capture.h"
 #include "daemon/machine.h"
 #include "daemon/model.h"
@@ -36,6 +37,7 @@ struct daemon {
 	struct machine *machine;
 	struct model *model;
 	struct control *control;
+	struct isns *isns; /* NULL: none */
 	struct commands commands;
 	char *control_path;
 	struct pid_file pid_file;
@@ -185,6 +187,21 @@ static int build(struct daemon *daemon)
 	return rc;
 }
 
+static int start_isns(struct daemon *daemon)
+{
+	const struct config_isns *config = &daemon->config->isns;
+	const struct isns_config isns = {
+		.server = config->server,
+		.port = config->port,
+		.entity = config->entity,
+		.node = model_node(daemon->model),
+	};
+
+	if (config->server[0] == '\0')
+		return 0;
+	return isns_start(&isns, &daemon->isns, daemon->error, sizeof(daemon->error));
+}
+
 static int start_threads(struct daemon *daemon)
 {
 	int rc = machine_start(daemon->machine, daemon->error, sizeof(daemon->error));
@@ -192,6 +209,11 @@ static int start_threads(struct daemon *daemon)
 	if (rc != 0)
 		return rc;
 	machine_note_fallbacks(daemon->machine, daemon->config);
+	rc = start_isns(daemon);
+	if (rc != 0) {
+		machine_stop(daemon->machine);
+		return rc;
+	}
 	if (daemon->control == NULL)
 		return 0;
 	daemon->commands = (struct commands){
@@ -212,6 +234,7 @@ static int start_threads(struct daemon *daemon)
 /* Takes down what build and start_threads have made, as far as they came. */
 static void take_down(struct daemon *daemon)
 {
+	isns_stop(daemon->isns);
 	control_stop(daemon->control);
 	model_settle(daemon->model);
 	if (daemon->machine != NULL)
@@ -319,6 +342,9 @@ static bool serve(struct daemon *daemon)
 
 	notify_send("STOPPING=1");
 	log_info("stopping: %s", number == SIGINT ? "SIGINT" : "SIGTERM");
+	/* First: nobody shall be sent here any more. */
+	isns_stop(daemon->isns);
+	daemon->isns = NULL;
 	model_shutdown(daemon->model, daemon->config->shutdown_grace_s * 1000, drained, daemon);
 	return wait_for_drain(daemon);
 }
