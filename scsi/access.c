@@ -39,7 +39,8 @@ void access_judge(struct scsi_lu *lu, struct access_view *view)
 	/* Before the look: what changes meanwhile is then seen as a change. */
 	view->changes_seen = atomic_load_explicit(&lu->access.changes, memory_order_acquire);
 	pthread_mutex_lock(&lu->control);
-	view->needed = reservation_needs(&lu->reservations, view->nexus);
+	view->needed = reservation_needs(&lu->reservations, view->nexus) |
+		       alua_needs(&lu->alua, view->nexus);
 	pthread_mutex_unlock(&lu->control);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a nexus may do at a logical unit, as reservations have it. The gate asks
- * before every command and must not pay for it: each nexus keeps its own verdict
- * and the count of changes for which it holds; a change (under lu->control) counts
- * on, and whoever sees that judges anew.
+ * What a nexus may do at a logical unit, as reservations and the state of its port
+ * have it. The gate asks before every command and must not pay for it: each nexus
+ * keeps its own verdict and the count of changes for which it holds; a change (under
+ * lu->control) counts on, and whoever sees that judges anew.
  *
  * A verdict is a set of permits that a command now needs; the rows of the command table say
  * which each one has. One that says nothing has none, and is refused whenever in doubt.
@@ -25,6 +25,13 @@ struct scsi_nexus;
 #define PERMIT_WRITE_EXCLUSIVE  0x01u /* a persistent reservation of a write exclusive type */
 #define PERMIT_EXCLUSIVE_ACCESS 0x02u /* or of an exclusive access type; SPC-5 section 5.13.1 */
 #define PERMIT_RESERVED         0x04u /* reserved by RESERVE; SPC-2 section 5.5.1 */
+
+/* or the port through which it came is in such a state (SPC-5 section 5.17.2) */
+#define PERMIT_STANDBY          0x08u
+#define PERMIT_UNAVAILABLE      0x10u
+#define PERMIT_TRANSITION       0x20u
+
+#define PERMITS_OF_RESERVATIONS 0x07u
 
 /* Of a logical unit; under its control lock but for the count. */
 struct access_source {

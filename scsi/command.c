@@ -269,10 +269,10 @@ static bool find_op(struct scsi_cmd *cmd, const struct scsi_op *row)
 	return true;
 }
 
-/* What a reservation or the like says: LACKING are permits that the command has not got. */
+/* What a reservation says: LACKING are permits that the command has not got. */
 static bool is_refused(const struct scsi_cmd *cmd, uint8_t lacking)
 {
-	return lacking != 0 && !access_is_exempt(cmd);
+	return (lacking & PERMITS_OF_RESERVATIONS) != 0 && !access_is_exempt(cmd);
 }
 
 static int report_deferred_error(struct scsi_cmd *cmd, struct nexus_lu *state)
@@ -335,6 +335,8 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 			return report_attention(cmd, state, lacking);
 		if (UNLIKELY(is_refused(cmd, lacking)))
 			return cmd_status(cmd, SCSI_STATUS_RESERVATION_CONFLICT);
+		if (UNLIKELY((lacking & ~PERMITS_OF_RESERVATIONS) != 0))
+			return sense_not_accessible(cmd, lacking);
 		if (UNLIKELY(lu_trouble(cmd->lu) != TROUBLE_NONE) && !job_lets_pass(cmd->lu, op))
 			return report_trouble(cmd);
 		if (UNLIKELY(lu_is_ejected(cmd->lu)) && (op->flags & OP_OF_MEDIUM))

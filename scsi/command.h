@@ -77,6 +77,8 @@ enum scsi_status {
 
 #define OP_NEEDS_MEDIUM 0x8000u
 #define OP_KEEPS        0x10000u /* there only where there is a keeper */
+#define OP_ALUA         0x20000u /* there only with asymmetric access */
+#define OP_SETS_ALUA    0x40000u /* there only where initiators set it */
 /* What a command must have that is refused while the medium is away. */
 #define OP_OF_MEDIUM    (OP_NEEDS_MEDIUM | OP_COUNTS_READ | OP_COUNTS_WRITE | OP_MODIFIES)
 
@@ -187,6 +189,9 @@ int cmd_submit_copy(struct scsi_cmd *cmd, struct store *from, uint64_t from_offs
 
 int spc_test_unit_ready(struct scsi_cmd *cmd);
 int spc_request_sense(struct scsi_cmd *cmd, struct cursor *out);
+int spc_report_target_port_groups(struct scsi_cmd *cmd, struct cursor *out);
+int spc_set_target_port_groups(struct scsi_cmd *cmd);
+int spc_set_target_port_groups_list(struct scsi_cmd *cmd);
 int spc_persistent_reserve_in(struct scsi_cmd *cmd);
 int spc_report_pr_capabilities(struct scsi_cmd *cmd, struct cursor *out);
 int spc_persistent_reserve_out(struct scsi_cmd *cmd);

@@ -59,8 +59,8 @@ static void standard_data(const struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u8(out, VERSION_SPC_4);
 	cursor_put_u8(out, NORMACA | HISUP | RESPONSE_FORMAT);
 	cursor_put_u8(out, STANDARD_LENGTH - 5);
-	/* No ALUA or protection yet. */
-	cursor_put_u8(out, lu != NULL ? THIRD_PARTY_COPY : 0);
+	/* No protection yet. */
+	cursor_put_u8(out, lu != NULL ? alua_tpgs(&lu->alua) | THIRD_PARTY_COPY : 0);
 	cursor_put_u8(out, MULTIP);
 	cursor_put_u8(out, CMDQUE);
 	put_names(lu, out);

@@ -19,6 +19,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "scsi/access.h"
+#include "scsi/alua.h"
 #include "scsi/attention.h"
 #include "scsi/identifying.h"
 #include "scsi/mode.h"
@@ -145,6 +146,7 @@ struct scsi_lu {
 	struct access_source access;
 	struct reservations reservations; /* under control */
 	struct list orphans; /* struct nexus_lu; under control */
+	struct alua alua; /* under control, but for its kind, which is constant */
 	struct range_home home;
 	struct mode_state mode; /* under control */
 	/* --- job.h --- */

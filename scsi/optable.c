@@ -40,9 +40,12 @@
  * reservations, SPC-2 table 10 for RESERVE. A row without conflicts with all of them, as all
  * that changes something does.
  */
-#define READS  PERMIT_WRITE_EXCLUSIVE
-#define ANY_PR (PERMIT_WRITE_EXCLUSIVE | PERMIT_EXCLUSIVE_ACCESS)
-#define ALWAYS (ANY_PR | PERMIT_RESERVED)
+#define READS    PERMIT_WRITE_EXCLUSIVE
+#define ANY_PR   (PERMIT_WRITE_EXCLUSIVE | PERMIT_EXCLUSIVE_ACCESS)
+#define ALWAYS   (ANY_PR | PERMIT_RESERVED)
+/* And through a port in which state. */
+#define STANDBY  PERMIT_STANDBY
+#define ANY_PORT (PERMIT_STANDBY | PERMIT_UNAVAILABLE | PERMIT_TRANSITION)
 
 /* clang-format off */
 
@@ -80,6 +83,11 @@ static const struct scsi_op maintenance_in[] = {
 	  .action = 0x05, .flags = OP_DATA_IN, .cdb_length = 12, .length_at = 6, .length_size = 4,
 	  .usage = { 0xa3, 0x05, 0, 0, 0, 0, ALL_4, 0xfe, CONTROL, NOT_4 },
 	  .permits = ANY_PR, .recommended_s = 30 },
+	{ .name = "REPORT TARGET PORT GROUPS", .report = spc_report_target_port_groups,
+	  .action = 0x0a, .flags = OP_DATA_IN | OP_IN_TROUBLE | OP_ALUA,
+	  .cdb_length = 12, .length_at = 6, .length_size = 4,
+	  .usage = { 0xa3, 0xea, 0, 0, 0, 0, ALL_4, 0, CONTROL, NOT_4 },
+	  .permits = ALWAYS | ANY_PORT, .recommended_s = 30 },
 	{ .name = "REPORT SUPPORTED OPERATION CODES", .report = spc_report_opcodes, .action = 0x0c,
 	  .flags = OP_DATA_IN | OP_IN_TROUBLE, .cdb_length = 12, .length_at = 6, .length_size = 4,
 	  .usage = { 0xa3, 0x0c, 0x87, 0xff, ALL_2, ALL_4, 0, CONTROL, NOT_4 },
@@ -100,6 +108,11 @@ static const struct scsi_op maintenance_out[] = {
 	  .cdb_length = 12, .length_at = 6, .length_size = 4,
 	  .usage = { 0xa4, 0x06, 0, 0, 0, 0, ALL_4, 0xfe, CONTROL, NOT_4 },
 	  .recommended_s = 60 },
+	{ .name = "SET TARGET PORT GROUPS", .start = spc_set_target_port_groups,
+	  .parse = spc_set_target_port_groups_list, .action = 0x0a,
+	  .flags = OP_DATA_OUT | OP_SETS_ALUA, .cdb_length = 12, .length_at = 6, .length_size = 4,
+	  .usage = { 0xa4, 0x0a, 0, 0, 0, 0, ALL_4, 0, CONTROL, NOT_4 },
+	  .permits = STANDBY | PERMIT_UNAVAILABLE, .recommended_s = 60 },
 	{ .name = "SET TIMESTAMP", .start = spc_set_timestamp, .parse = spc_set_timestamp_list,
 	  .action = 0x0f, .flags = OP_DATA_OUT,
 	  .cdb_length = 12, .length_at = 6, .length_size = 4,
@@ -139,19 +152,19 @@ static const struct scsi_op persistent_reserve_in[] = {
 	{ .name = "READ KEYS", .start = spc_persistent_reserve_in, .action = 0x00,
 	  .flags = OP_DATA_IN, .cdb_length = 10, .length_at = 7, .length_size = 2,
 	  .usage = { 0x5e, 0x00, 0, 0, 0, 0, 0, ALL_2, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 30 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 30 },
 	{ .name = "READ RESERVATION", .start = spc_persistent_reserve_in, .action = 0x01,
 	  .flags = OP_DATA_IN, .cdb_length = 10, .length_at = 7, .length_size = 2,
 	  .usage = { 0x5e, 0x01, 0, 0, 0, 0, 0, ALL_2, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 30 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 30 },
 	{ .name = "REPORT CAPABILITIES", .report = spc_report_pr_capabilities, .action = 0x02,
 	  .flags = OP_DATA_IN, .cdb_length = 10, .length_at = 7, .length_size = 2,
 	  .usage = { 0x5e, 0x02, 0, 0, 0, 0, 0, ALL_2, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 30 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 30 },
 	{ .name = "READ FULL STATUS", .start = spc_persistent_reserve_in, .action = 0x03,
 	  .flags = OP_DATA_IN, .cdb_length = 10, .length_at = 7, .length_size = 2,
 	  .usage = { 0x5e, 0x03, 0, 0, 0, 0, 0, ALL_2, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 30 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 30 },
 };
 
 /* Scope and type are ignored where they make no difference, not refused. */
@@ -159,35 +172,35 @@ static const struct scsi_op persistent_reserve_out[] = {
 	{ .name = "REGISTER", .start = spc_persistent_reserve_out, .action = 0x00,
 	  .flags = OP_DATA_OUT, .cdb_length = 10, .length_at = 5, .length_size = 4,
 	  .usage = { 0x5f, 0x00, 0xff, 0, 0, ALL_4, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 60 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 60 },
 	{ .name = "RESERVE", .start = spc_persistent_reserve_out, .action = 0x01,
 	  .flags = OP_DATA_OUT, .cdb_length = 10, .length_at = 5, .length_size = 4,
 	  .usage = { 0x5f, 0x01, 0xff, 0, 0, ALL_4, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 60 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 60 },
 	{ .name = "RELEASE", .start = spc_persistent_reserve_out, .action = 0x02,
 	  .flags = OP_DATA_OUT, .cdb_length = 10, .length_at = 5, .length_size = 4,
 	  .usage = { 0x5f, 0x02, 0xff, 0, 0, ALL_4, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 60 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 60 },
 	{ .name = "CLEAR", .start = spc_persistent_reserve_out, .action = 0x03,
 	  .flags = OP_DATA_OUT, .cdb_length = 10, .length_at = 5, .length_size = 4,
 	  .usage = { 0x5f, 0x03, 0xff, 0, 0, ALL_4, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 60 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 60 },
 	{ .name = "PREEMPT", .start = spc_persistent_reserve_out, .action = 0x04,
 	  .flags = OP_DATA_OUT, .cdb_length = 10, .length_at = 5, .length_size = 4,
 	  .usage = { 0x5f, 0x04, 0xff, 0, 0, ALL_4, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 60 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 60 },
 	{ .name = "PREEMPT AND ABORT", .start = spc_persistent_reserve_out, .action = 0x05,
 	  .flags = OP_DATA_OUT, .cdb_length = 10, .length_at = 5, .length_size = 4,
 	  .usage = { 0x5f, 0x05, 0xff, 0, 0, ALL_4, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 60 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 60 },
 	{ .name = "REGISTER AND IGNORE EXISTING KEY", .start = spc_persistent_reserve_out, .action = 0x06,
 	  .flags = OP_DATA_OUT, .cdb_length = 10, .length_at = 5, .length_size = 4,
 	  .usage = { 0x5f, 0x06, 0xff, 0, 0, ALL_4, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 60 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 60 },
 	{ .name = "REGISTER AND MOVE", .start = spc_persistent_reserve_out, .action = 0x07,
 	  .flags = OP_DATA_OUT, .cdb_length = 10, .length_at = 5, .length_size = 4,
 	  .usage = { 0x5f, 0x07, 0xff, 0, 0, ALL_4, CONTROL, NOT_6 },
-	  .permits = ANY_PR, .recommended_s = 60 },
+	  .permits = ANY_PR | STANDBY, .recommended_s = 60 },
 };
 
 static const struct scsi_op commands[256] = {
@@ -198,7 +211,7 @@ static const struct scsi_op commands[256] = {
 		   .flags = OP_DATA_IN | OP_ANY_LUN | OP_WELL_KNOWN | OP_IGNORES_UA | OP_IN_TROUBLE,
 		   .cdb_length = 6, .length_at = 4, .length_size = 1,
 		   .usage = { 0x03, 0x01, 0, 0, 0xff, CONTROL, NOT_10 },
-		   .permits = ALWAYS, .recommended_s = 30 },
+		   .permits = ALWAYS | ANY_PORT, .recommended_s = 30 },
 	[0x04] = { .name = "FORMAT UNIT", .start = sbc_format_unit,
 		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_FORMATS, .cdb_length = 6,
 		   .usage = { 0x04, 0x3f, 0, 0, 0, CONTROL, NOT_10 }, .recommended_s = 65535 },
@@ -213,11 +226,12 @@ static const struct scsi_op commands[256] = {
 		   .flags = OP_DATA_IN | OP_ANY_LUN | OP_WELL_KNOWN | OP_IGNORES_UA | OP_IN_TROUBLE,
 		   .cdb_length = 6, .length_at = 3, .length_size = 2,
 		   .usage = { 0x12, 0x01, 0xff, ALL_2, CONTROL, NOT_10 },
-		   .permits = ALWAYS, .recommended_s = 30 },
+		   .permits = ALWAYS | ANY_PORT, .recommended_s = 30 },
 	[0x15] = { .name = "MODE SELECT(6)", .start = spc_mode_select,
 		   .parse = spc_mode_select_list, .flags = OP_DATA_OUT,
 		   .cdb_length = 6, .length_at = 4, .length_size = 1,
-		   .usage = { 0x15, 0x13, 0, 0, 0xff, CONTROL, NOT_10 }, .recommended_s = 60 },
+		   .usage = { 0x15, 0x13, 0, 0, 0xff, CONTROL, NOT_10 },
+		   .permits = STANDBY, .recommended_s = 60 },
 	[0x16] = { .name = "RESERVE(6)", .start = spc_reserve, .cdb_length = 6,
 		   .usage = { 0x16, 0, 0, 0, 0, CONTROL, NOT_10 },
 		   .permits = ANY_PR, .recommended_s = 30 },
@@ -227,18 +241,18 @@ static const struct scsi_op commands[256] = {
 	[0x1a] = { .name = "MODE SENSE(6)", .report = spc_mode_sense, .flags = OP_DATA_IN,
 		   .cdb_length = 6, .length_at = 4, .length_size = 1,
 		   .usage = { 0x1a, 0x08, ALL_2, 0xff, CONTROL, NOT_10 },
-		   .permits = READS, .recommended_s = 30 },
+		   .permits = READS | STANDBY, .recommended_s = 30 },
 	[0x1b] = { .name = "START STOP UNIT", .start = sbc_start_stop_unit, .cdb_length = 6,
 		   .usage = { 0x1b, 0x01, 0, 0x0f, 0xf7, CONTROL, NOT_10 },
 		   .exempt_at = 4, .exempt_mask = 0xf1, .exempt = 0x01, .recommended_s = 60 },
 	[0x1c] = { .name = "RECEIVE DIAGNOSTIC RESULTS", .report = spc_receive_diagnostic,
 		   .flags = OP_DATA_IN, .cdb_length = 6, .length_at = 3, .length_size = 2,
 		   .usage = { 0x1c, 0x01, 0xff, ALL_2, CONTROL, NOT_10 },
-		   .permits = READS, .recommended_s = 30 },
+		   .permits = READS | STANDBY, .recommended_s = 30 },
 	[0x1d] = { .name = "SEND DIAGNOSTIC", .start = spc_send_diagnostic,
 		   .parse = spc_send_diagnostic_list, .flags = OP_DATA_OUT,
 		   .cdb_length = 6, .length_at = 3, .length_size = 2,
-		   .usage = { 0x1d, 0xf7, 0, ALL_2, CONTROL, NOT_10 }, .recommended_s = 60 },
+		   .usage = { 0x1d, 0xf7, 0, ALL_2, CONTROL, NOT_10 }, .permits = STANDBY, .recommended_s = 60 },
 	[0x1e] = { .name = "PREVENT ALLOW MEDIUM REMOVAL", .start = sbc_prevent_allow,
 		   .flags = OP_REMOVABLE, .cdb_length = 6,
 		   .usage = { 0x1e, 0, 0, 0, 0x01, CONTROL, NOT_10 },
@@ -304,12 +318,12 @@ static const struct scsi_op commands[256] = {
 	[0x4d] = { .name = "LOG SENSE", .report = spc_log_sense, .flags = OP_DATA_IN | OP_IN_TROUBLE,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x4d, 0, 0xff, 0xff, 0, ALL_2, ALL_2, CONTROL, NOT_6 },
-		   .permits = ALWAYS, .recommended_s = 30 },
+		   .permits = ALWAYS | STANDBY, .recommended_s = 30 },
 	[0x55] = { .name = "MODE SELECT(10)", .start = spc_mode_select,
 		   .parse = spc_mode_select_list, .flags = OP_DATA_OUT,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x55, 0x13, 0, 0, 0, 0, 0, ALL_2, CONTROL, NOT_6 },
-		   .recommended_s = 60 },
+		   .permits = STANDBY, .recommended_s = 60 },
 	[0x56] = { .name = "RESERVE(10)", .start = spc_reserve, .cdb_length = 10,
 		   .usage = { 0x56, 0, 0, 0, 0, 0, 0, 0, 0, CONTROL, NOT_6 },
 		   .permits = ANY_PR, .recommended_s = 30 },
@@ -319,7 +333,7 @@ static const struct scsi_op commands[256] = {
 	[0x5a] = { .name = "MODE SENSE(10)", .report = spc_mode_sense, .flags = OP_DATA_IN,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x5a, 0x18, ALL_2, 0, 0, 0, ALL_2, CONTROL, NOT_6 },
-		   .permits = READS, .recommended_s = 30 },
+		   .permits = READS | STANDBY, .recommended_s = 30 },
 	[0x5e] = { .name = "PERSISTENT RESERVE IN", .actions = persistent_reserve_in,
 		   .action_count = ARRAY_SIZE(persistent_reserve_in) },
 	[0x5f] = { .name = "PERSISTENT RESERVE OUT", .actions = persistent_reserve_out,
@@ -387,7 +401,7 @@ static const struct scsi_op commands[256] = {
 		   .flags = OP_DATA_IN | OP_LUN_0 | OP_WELL_KNOWN | OP_IGNORES_UA | OP_IN_TROUBLE,
 		   .cdb_length = 12, .length_at = 6, .length_size = 4,
 		   .usage = { 0xa0, 0, 0xff, 0, 0, 0, ALL_4, 0, CONTROL, NOT_4 },
-		   .permits = ALWAYS, .recommended_s = 30 },
+		   .permits = ALWAYS | ANY_PORT, .recommended_s = 30 },
 	[0xa3] = { .name = "MAINTENANCE IN", .actions = maintenance_in,
 		   .action_count = ARRAY_SIZE(maintenance_in) },
 	[0xa4] = { .name = "MAINTENANCE OUT", .actions = maintenance_out,
@@ -441,6 +455,11 @@ bool scsi_op_is_known(const struct scsi_op *op, const struct scsi_lu *lu)
 	if ((op->flags & OP_KEEPS) && (lu == NULL || lu->keeper == NULL))
 		return false;
 	if ((op->flags & OP_ATOMIC) && (lu == NULL || lu->atomic_blocks == 0))
+		return false;
+	if ((op->flags & OP_ALUA) && (lu == NULL || lu->alua.kind == SCSI_ALUA_OFF))
+		return false;
+	if ((op->flags & OP_SETS_ALUA) &&
+	    (lu == NULL || lu->alua.kind == SCSI_ALUA_OFF || lu->alua.kind == SCSI_ALUA_IMPLICIT))
 		return false;
 	return !(op->flags & OP_THIN) || (lu != NULL && lu->thin);
 }

@@ -184,6 +184,45 @@ int scsi_target_add(struct scsi_target *target, unsigned lun, struct scsi_lu *lu
  * has long jobs fail. Blocks the calling thread; no nexus is left, and the reactors run or never did.
  */
 void scsi_target_settle(struct scsi_target *target);
+/* Whether TARGET has a port of the group (relative identifier) GROUP. */
+bool scsi_target_has_group(const struct scsi_target *target, uint16_t group);
+
+/* How initiators are told of different access by different ports: SPC-5 section 5.17. */
+enum scsi_alua {
+	SCSI_ALUA_OFF, /* all ports are alike */
+	SCSI_ALUA_IMPLICIT, /* states change by scsi_target_change_group */
+	SCSI_ALUA_EXPLICIT, /* by SET TARGET PORT GROUPS; these survive a restart */
+	SCSI_ALUA_BOTH,
+};
+
+enum scsi_access_state {
+	SCSI_ACCESS_OPTIMIZED,
+	SCSI_ACCESS_NON_OPTIMIZED,
+	SCSI_ACCESS_STANDBY,
+	SCSI_ACCESS_UNAVAILABLE,
+	SCSI_ACCESS_TRANSITIONING,
+};
+
+struct scsi_group_config {
+	uint16_t group;
+	enum scsi_access_state state;
+	bool preferred;
+};
+
+/*
+ * Sets what TARGET's logical units say of its port groups, at first; those not in GROUPS are
+ * optimized. After its ports and logical units have been added, before it is in use. -ENOENT
+ * where there is no such group.
+ */
+int scsi_target_set_alua(struct scsi_target *target, enum scsi_alua kind,
+			 const struct scsi_group_config *groups, unsigned count);
+/*
+ * Changes the state of GROUP for all of TARGET's logical units; their initiators are told. From
+ * any thread. -ENOENT where there is no such group, -EOPNOTSUPP where ALUA is not implicit.
+ */
+int scsi_target_change_group(struct scsi_target *target, uint16_t group,
+			     enum scsi_access_state state);
+
 /*
  * Names a target port: its relative identifier (target_port_group of the nexuses there) and its
  * SCSI name. Harmless when it is there already by that name, else -EEXIST; -ENOSPC beyond

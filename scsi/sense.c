@@ -238,6 +238,16 @@ int sense_invalid_release(struct scsi_cmd *cmd)
 	return fail(cmd, SENSE_KEY_ILLEGAL_REQUEST, 0x2604);
 }
 
+/* LOGICAL UNIT NOT ACCESSIBLE, ... */
+int sense_not_accessible(struct scsi_cmd *cmd, uint8_t lacking)
+{
+	if (lacking & PERMIT_STANDBY)
+		return fail(cmd, SENSE_KEY_NOT_READY, 0x040b); /* TARGET PORT IN STANDBY STATE */
+	if (lacking & PERMIT_UNAVAILABLE)
+		return fail(cmd, SENSE_KEY_NOT_READY, 0x040c); /* ... IN UNAVAILABLE STATE */
+	return fail(cmd, SENSE_KEY_NOT_READY, 0x040a); /* ASYMMETRIC ACCESS STATE TRANSITION */
+}
+
 /* INSUFFICIENT REGISTRATION RESOURCES */
 int sense_insufficient_registrations(struct scsi_cmd *cmd)
 {

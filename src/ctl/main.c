@@ -41,6 +41,10 @@ static const struct command {
 	  print_sessions },
 	{ "log-level", "level", "tell or set how much is logged: error, warning, info, debug",
 	  print_word },
+	{ "port-group", "set",
+	  "set an access state: TARGET,GROUP,optimized|non-optimized|standby|unavailable|"
+	  "transitioning",
+	  print_word },
 	{ "help", NULL, "what the daemon can be asked", print_help },
 };
 

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "daemon/machine.h"
 #include "daemon/model.h"
 #include "daemon/report.h"
@@ -30,6 +31,74 @@ struct command {
 	struct json_object *(*run)(const struct commands *commands, const char *argument,
 				   char *error, size_t error_size);
 };
+
+/* --- port groups ------------------------------------------------------------------- */
+
+static const char *const access_states[] = {
+	[SCSI_ACCESS_OPTIMIZED] = "optimized",
+	[SCSI_ACCESS_NON_OPTIMIZED] = "non-optimized",
+	[SCSI_ACCESS_STANDBY] = "standby",
+	[SCSI_ACCESS_UNAVAILABLE] = "unavailable",
+	[SCSI_ACCESS_TRANSITIONING] = "transitioning",
+};
+
+static int find_state(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(access_states); i++) {
+		if (strcmp(access_states[i], name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+/* Takes "TARGET,GROUP,STATE" apart, in place. */
+static bool split_port_group(char *text, char **target, uint64_t *group, int *state)
+{
+	char *rest = text;
+	const char *number, *name;
+
+	*target = strsep(&rest, ",");
+	number = strsep(&rest, ",");
+	name = rest;
+	if (number == NULL || name == NULL || parse_u64(number, group) != 0 || *group > UINT16_MAX)
+		return false;
+	*state = find_state(name);
+	return *state >= 0;
+}
+
+static struct json_object *run_port_group(const struct commands *commands, const char *argument,
+					  char *error, size_t error_size)
+{
+	char *text = argument != NULL ? strdup(argument) : NULL;
+	struct scsi_target *target;
+	uint64_t group = 0;
+	char *name;
+	int state;
+	int rc;
+
+	if (text == NULL || !split_port_group(text, &name, &group, &state)) {
+		snprintf(error, error_size,
+			 "say TARGET,GROUP,STATE, a state being optimized, non-optimized, standby, "
+			 "unavailable or transitioning");
+		free(text);
+		return NULL;
+	}
+	target = model_target(commands->model, name);
+	rc = target == NULL ? -ENXIO
+			    : scsi_target_change_group(target, (uint16_t)group,
+						       (enum scsi_access_state)state);
+	if (rc == -EOPNOTSUPP)
+		snprintf(error, error_size, "target %s has no implicit ALUA", name);
+	else if (rc == -ENOENT)
+		snprintf(error, error_size, "there is no portal group %u", (unsigned)group);
+	else if (rc != 0)
+		snprintf(error, error_size, "there is no target %s", name);
+	else
+		log_info("target %s: portal group %u is %s now, by the control socket", name,
+			 (unsigned)group, access_states[state]);
+	free(text);
+	return rc == 0 ? json_object_new_string(access_states[state]) : NULL;
+}
 
 /* --- status and targets ------------------------------------------------------------ */
 
@@ -273,6 +342,8 @@ static const struct command table[] = {
 	  "a peer (address:port), a TSIH or an initiator's name", run_session_close },
 	{ "log-level", "tells or sets the log level", "level", "error, warning, info or debug",
 	  run_log_level },
+	{ "port-group", "sets a portal group's access state (targets with implicit ALUA)", "set",
+	  "TARGET,GROUP,STATE", run_port_group },
 	{ "help", "this list", NULL, NULL, run_help },
 };
 

@@ -620,10 +620,40 @@ static int read_override(struct reader *reader, const config_setting_t *group,
 			    CONFIG_OVERRIDE);
 }
 
+static int read_port_group(struct reader *reader, const config_setting_t *entry, void *element,
+			   void *parent)
+{
+	struct config_port_group *group = element;
+
+	(void)parent;
+	group->place.line = line_of(entry, "group");
+	return read_members(reader, entry, config_port_group_settings, group, NULL,
+			    CONFIG_PORT_GROUPS);
+}
+
+static int read_port_groups(struct reader *reader, const config_setting_t *entry,
+			    struct config_target *target)
+{
+	const config_setting_t *list = config_setting_get_member(entry, CONFIG_PORT_GROUPS);
+	void *array = NULL;
+	int rc;
+
+	if (list == NULL)
+		return 0;
+	if (target->alua == SCSI_ALUA_OFF)
+		return fail(reader, config_setting_source_line(list),
+			    "\"" CONFIG_PORT_GROUPS "\" of %s needs alua", target->name);
+	rc = read_list(reader, list, sizeof(*target->port_groups), read_port_group, NULL, &array,
+		       &target->port_group_count);
+	target->port_groups = array;
+	return rc;
+}
+
 static int read_target(struct reader *reader, const config_setting_t *entry, void *element,
 		       void *parent)
 {
-	static const char *const also[] = { CONFIG_LUNS, CONFIG_ACCESS, CONFIG_OVERRIDE, NULL };
+	static const char *const also[] = { CONFIG_LUNS, CONFIG_ACCESS, CONFIG_OVERRIDE,
+					    CONFIG_PORT_GROUPS, NULL };
 	struct config_target *target = element;
 	const config_setting_t *luns = config_setting_get_member(entry, CONFIG_LUNS);
 	void *array = NULL;
@@ -636,6 +666,8 @@ static int read_target(struct reader *reader, const config_setting_t *entry, voi
 		rc = read_override(reader, entry, &target->override);
 	if (rc == 0)
 		rc = read_access(reader, entry, &target->access);
+	if (rc == 0)
+		rc = read_port_groups(reader, entry, target);
 	if (rc != 0 || luns == NULL)
 		return rc;
 	rc = read_list(reader, luns, sizeof(*target->luns), read_lun, target, &array,

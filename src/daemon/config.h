@@ -168,6 +168,14 @@ struct config_lun {
 	uint8_t naa_length; /* 0: made from the store's identity or the name */
 };
 
+/* What a target's logical units say of one of its portal groups. */
+struct config_port_group {
+	struct config_place place;
+	uint16_t group;
+	enum scsi_access_state state;
+	bool preferred;
+};
+
 struct config_target {
 	struct config_place place;
 	char *name; /* normal form */
@@ -178,6 +186,9 @@ struct config_target {
 	struct config_lun *luns;
 	unsigned lun_count;
 	struct config_access access;
+	enum scsi_alua alua;
+	struct config_port_group *port_groups;
+	unsigned port_group_count;
 };
 
 struct config {

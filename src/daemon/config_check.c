@@ -329,6 +329,7 @@ void config_free(struct config *config)
 		for (unsigned j = 0; j < target->lun_count; j++)
 			free_lun(&target->luns[j]);
 		free(target->luns);
+		free(target->port_groups);
 		free(target->name);
 		free(target->alias);
 		free(target->redirect);

@@ -213,6 +213,20 @@ const struct setting config_target_settings[] = {
 	  .help = "address[:port] to which logins are sent that came by another" },
 	{ "redirect-permanently", SETTING_BOOL, SETTING_FIELD(config_target, redirect_permanently),
 	  .help = "tell them not to come back" },
+	{ "alua", SETTING_CHOICE, SETTING_FIELD(config_target, alua),
+	  .choices = "off|implicit|explicit|both",
+	  .help = "tell initiators of " CONFIG_PORT_GROUPS "; explicit: they may set the states" },
+	{ .name = NULL },
+};
+
+const struct setting config_port_group_settings[] = {
+	{ "group", SETTING_INTEGER, SETTING_FIELD(config_port_group, group), 1, 65535,
+	  .required = true, .help = "portal group tag" },
+	{ "state", SETTING_CHOICE, SETTING_FIELD(config_port_group, state),
+	  .choices = "optimized|non-optimized|standby|unavailable|transitioning",
+	  .help = "asymmetric access state" },
+	{ "preferred", SETTING_BOOL, SETTING_FIELD(config_port_group, preferred),
+	  .help = "the group that initiators should choose" },
 	{ .name = NULL },
 };
 
@@ -404,6 +418,9 @@ int config_print_settings(FILE *out)
 	print_table(out, config_portal_settings, &portal, "  ");
 	fprintf(out, "} );\n" CONFIG_TARGETS " = ( {\n");
 	print_table(out, config_target_settings, NULL, "  ");
+	fprintf(out, "  " CONFIG_PORT_GROUPS " = ( {  # those that are not optimized\n");
+	print_table(out, config_port_group_settings, NULL, "    ");
+	fprintf(out, "  } );\n");
 	fprintf(out, "  " CONFIG_LUNS " = ( {\n");
 	print_table(out, config_lun_settings, &lun, "    ");
 	fprintf(out, "      # and the store that holds the bytes, with its own settings:\n");

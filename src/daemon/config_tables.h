@@ -22,6 +22,7 @@ extern const struct config_group config_groups[]; /* ended by a NULL name */
 /* Of an entry of portals, targets and luns; what is not scalar in them is not here. */
 extern const struct setting config_portal_settings[];
 extern const struct setting config_target_settings[];
+extern const struct setting config_port_group_settings[];
 extern const struct setting config_lun_settings[];
 extern const struct setting config_account_settings[];
 extern const struct setting config_initiators_settings[];
@@ -34,6 +35,7 @@ extern const struct setting config_override_settings[];
 #define CONFIG_PORTALS "portals"
 #define CONFIG_TARGETS "targets"
 #define CONFIG_LUNS "luns"
+#define CONFIG_PORT_GROUPS "port-groups"
 #define CONFIG_OVERRIDE "iscsi" /* in a portal or a target */
 #define CONFIG_STORE "store"
 #define CONFIG_FILTERS "filters"

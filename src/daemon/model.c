@@ -280,6 +280,32 @@ static int add_portal(struct builder *builder, const struct config_portal *porta
 	return fail(builder, &portal->place, rc, "%s", why);
 }
 
+/* When all portals are there. */
+static int set_alua(struct builder *builder, const struct config_target *target,
+		    struct scsi_target *scsi)
+{
+	struct scsi_group_config groups[SCSI_PORTS_MAX];
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < target->port_group_count; i++) {
+		const struct config_port_group *group = &target->port_groups[i];
+
+		for (unsigned j = 0; j < i; j++) {
+			if (target->port_groups[j].group == group->group)
+				rc = -EEXIST;
+		}
+		if (i >= SCSI_PORTS_MAX || !scsi_target_has_group(scsi, group->group))
+			rc = -ENOENT;
+		if (rc != 0)
+			return fail(builder, &group->place, rc, "portal group %u of %s %s",
+				    group->group, target->name,
+				    rc == -EEXIST ? "is there twice" : "has no portal");
+		groups[i] = (struct scsi_group_config){ group->group, group->state,
+							group->preferred };
+	}
+	return scsi_target_set_alua(scsi, target->alua, groups, target->port_group_count);
+}
+
 static int create_node(struct builder *builder)
 {
 	struct iscsi_node_config config = builder->config->iscsi;
@@ -318,6 +344,8 @@ int model_build(struct machine *machine, const struct config *config, struct mod
 	/* Last: nobody shall connect to what may not come to be. */
 	for (unsigned i = 0; rc == 0 && i < config->portal_count; i++)
 		rc = add_portal(&builder, &config->portals[i]);
+	for (unsigned i = 0; rc == 0 && i < config->target_count; i++)
+		rc = set_alua(&builder, &config->targets[i], model->targets[i]);
 	if (rc != 0)
 		goto destroy;
 	*out = model;
@@ -332,6 +360,15 @@ void model_measure(const struct model *model)
 {
 	for (unsigned i = 0; i < model->target_count; i++)
 		scsi_target_measure(model->targets[i]);
+}
+
+struct scsi_target *model_target(const struct model *model, const char *name)
+{
+	for (unsigned i = 0; i < model->target_count; i++) {
+		if (strcmp(scsi_target_name(model->targets[i]), name) == 0)
+			return model->targets[i];
+	}
+	return NULL;
 }
 
 struct iscsi_node *model_node(const struct model *model)

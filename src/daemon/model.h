@@ -30,6 +30,9 @@ struct iscsi_node *model_node(const struct model *model);
 /* Looks whether anything that is served has grown. The control thread; may block for a moment. */
 void model_measure(const struct model *model);
 
+/* The target called NAME, or NULL; as long as the model lives. */
+struct scsi_target *model_target(const struct model *model, const char *name);
+
 /*
  * Ends every session, within GRACE_MS, and calls DONE once, on reactor 0. Once,
  * while the reactors run.

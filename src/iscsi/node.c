@@ -254,9 +254,12 @@ void node_port_name(const struct iscsi_target *target, uint16_t group,
 static int add_port(struct iscsi_target *target, uint16_t group)
 {
 	char name[NODE_PORT_NAME_MAX + 1];
+	int err;
 
 	node_port_name(target, group, name);
-	return scsi_target_add_port(target->scsi, group, name);
+	err = scsi_target_add_port(target->scsi, group, name);
+	/* Where a second iSCSI target stands before it, its port keeps its first name. */
+	return err == -EEXIST ? 0 : err;
 }
 
 static int add_ports(struct iscsi_node *node, struct iscsi_target *target)

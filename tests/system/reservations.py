@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The steps of t-reservations: reservations.py STEP BUILD WORK. Starts and kills
+"""The steps of t-reservations and t-alua: reservations.py STEP BUILD WORK. Starts and kills
 daemons of its own. Exit status 1 when the target did not do what SPC-5 says."""
 
 import os
@@ -35,13 +35,13 @@ class Daemon:
             probe.bind(("127.0.0.1", 0))
             return probe.getsockname()[1]
 
-    def start(self):
+    def start(self, target=""):
         with open(self.conf, "w", encoding="ascii") as conf:
-            conf.write(f"""control: {{ socket = ""; }};
+            conf.write(f"""control: {{ socket = "{WORK}/{STEP}.sock"; }};
 state: {{ directory = "{self.state}"; }};
 portals = ( {{ address = "127.0.0.1"; port = {self.ports[0]}; group = 1; }},
             {{ address = "127.0.0.1"; port = {self.ports[1]}; group = 2; }} );
-targets = ( {{ name = "{TARGET}";
+targets = ( {{ name = "{TARGET}"; {target}
     luns = ( {{ lun = 0; store = "ram"; size = "16M"; }} ); }} );
 """)
         with open(f"{WORK}/piniond.log", "a", encoding="utf-8") as log:
@@ -265,6 +265,65 @@ def damage():
     daemon.start()
     a = daemon.session("a")
     expect(keys(a), [], "keys")
+    daemon.stop()
+
+
+def set_group(initiator, group, state):
+    cdb = bytes([0xA4, 0x0A, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0])
+    return initiator.execute(cdb, struct.pack(">4xBxH", state, group))[0]
+
+
+def groups(initiator):
+    """Group to (preferred, state)."""
+    cdb = bytes([0xA3, 0x0A, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0])
+    status, _, data = initiator.execute(cdb, want=256)
+    expect(status, GOOD, "REPORT TARGET PORT GROUPS")
+    length, = struct.unpack(">I", data[:4])
+    return {data[at + 3]: (data[at] >> 7, data[at] & 0xF) for at in range(4, 4 + length, 12)}
+
+
+def not_ready(initiator):
+    """Why TEST UNIT READY fails: ASC << 8 | ASCQ of NOT READY, 0 for ready."""
+    status, sense, _ = initiator.execute(bytes(6))
+    return struct.unpack(">H", sense[12:14])[0] if status == CHECK and sense[2] == 2 else 0
+
+
+def alua():
+    """Two ways to a disk: states by command, by pinionctl and over kill -9."""
+    configured = ('alua = "both"; port-groups = ( { group = 2; state = "standby"; }, '
+                  '{ group = 1; preferred = true; } );')
+    daemon = Daemon("alua")
+    daemon.start(configured)
+    first, second = daemon.session("a"), daemon.session("a", 1)
+    inquiry = first.execute(bytes([0x12, 0, 0, 0, 96, 0]), want=96)[2]
+    expect(inquiry[5] & 0x30, 0x30, "TPGS")
+    expect(groups(first), {1: (1, 0), 2: (0, 2)}, "groups")
+    expect(read(first), GOOD, "read by the active port")
+    expect(not_ready(second), 0x040B, "the port in standby")
+    expect(read(second), CHECK, "read by it")
+    # A fail-over as a host does it: by the port that is to take over.
+    expect(set_group(second, 2, 0), GOOD, "SET TARGET PORT GROUPS")
+    expect(write(second), GOOD, "write by the port that was in standby")
+    expect(attention(first), 0x2A06, "unit attention")
+    expect(set_group(second, 1, 3), GOOD, "SET TARGET PORT GROUPS")
+    expect(attention(first), 0x2A06, "unit attention")
+    expect(not_ready(first), 0x040C, "the unavailable port")
+    daemon.kill()
+    daemon.start(configured)
+    first, second = daemon.session("a"), daemon.session("a", 1)
+    expect(groups(second), {1: (1, 3), 2: (0, 0)}, "groups after a crash")
+    for state, code, name in ((0xF, 0x040A, "transitioning"), (0, 0, "optimized")):
+        answer = subprocess.run([f"{BUILD}/pinionctl", "-s", f"{WORK}/{STEP}.sock", "port-group",
+                                 f"{TARGET},1,{name}"], capture_output=True, check=True)
+        expect(answer.stdout.decode().strip(), name, "pinionctl")
+        expect(attention(second), 0x2A06, "unit attention")
+        expect(attention(first), 0x2A06, "unit attention")
+        expect(groups(second), {1: (1, state), 2: (0, 0)}, "groups")
+        expect(not_ready(first), code, name)
+    for wrong in ("nothing", f"{TARGET},1,up", f"{TARGET},3,standby", "iqn.a,1,standby"):
+        answer = subprocess.run([f"{BUILD}/pinionctl", "-s", f"{WORK}/{STEP}.sock", "port-group",
+                                 wrong], capture_output=True, check=False)
+        assert answer.returncode == 1 and answer.stderr, wrong
     daemon.stop()
 
 

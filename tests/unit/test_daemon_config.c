@@ -221,6 +221,12 @@ static const struct {
 	{ TARGET "{ lun = 1; store = \"ram\"; size = 1; vendor = \"NINECHARS\"; } ); } );",
 	  "t.conf:3: \"vendor\" in LUN 1 of iqn.2026-11.io.pinion:a must be 1 to 8 characters long, "
 	  "not 9" },
+	{ "targets = ( { name = \"iqn.2026-11.a:b\";\n port-groups = ( { group = 1; } ); } );",
+	  "t.conf:2: \"port-groups\" of iqn.2026-11.a:b needs alua" },
+	{ "targets = ( { name = \"iqn.2026-11.a:b\"; alua = \"both\";\n"
+	  " port-groups = ( { group = 1; state = \"up\"; } ); } );",
+	  "t.conf:2: \"state\" in port-groups must be \"optimized\", \"non-optimized\", "
+	  "\"standby\", \"unavailable\" or \"transitioning\", not \"up\"" },
 	{ TARGET "{ lun = 1; store = \"ram\"; size = 1;\n filters = ( { store = \"ram\"; } ); } ); } );",
 	  "t.conf:4: store \"ram\" in a filter of LUN 1 of iqn.2026-11.io.pinion:a cannot stand on "
 	  "another one" },
