@@ -3,8 +3,10 @@
 SBC-4 have them; every byte is read back. Exit status 1 when something is wrong."""
 
 import os
+import random
 import struct
 import sys
+import threading
 import time
 
 from initiator import Initiator
@@ -225,6 +227,43 @@ def tokens():
         data[:8 * 512] + bytes(32 * 512) + data[40 * 512:64 * 512])
     initiator.logout()
     other.logout()
+
+
+def contend():
+    """One session writes blocks that are all alike, the other copies them by tokens: what a
+    token was good for is never a mixture of two writes."""
+    blocks, end = 256, time.monotonic() + 1.5
+    copied = revoked = 0
+    for source, destination in ((0, 1), (2, 1)):
+        reader, writer = session(), session(isid=2)
+        stop = threading.Event()
+
+        def fill(lun=source, initiator=writer, stop=stop):
+            value = 0
+            while not stop.is_set():
+                value += 1
+                write(initiator, lun, 0, struct.pack(">I", value) * (blocks * 128))
+                time.sleep(random.random() * 0.004)
+
+        thread = threading.Thread(target=fill)
+        write(writer, source, 0, bytes(blocks * 512))
+        thread.start()
+        while time.monotonic() < end:
+            token = populate(reader, source, (0, blocks))
+            answer = write_using(reader, destination, token, 0, (0, blocks))
+            if answer[0] != 0:
+                expect(answer, (5, 0x23, 6))
+                revoked += 1
+                continue
+            copied += 1
+            got = read(reader, destination, 0, blocks * 512)
+            assert got == got[:4] * (blocks * 128), "a mixture of two writes"
+        stop.set()
+        thread.join()
+        end += 1.5
+        reader.logout()
+        writer.logout()
+    assert copied > 0 and revoked > 0, f"{copied} copied, {revoked} revoked: nothing was shown"
 
 
 globals()[sys.argv[3]]()
