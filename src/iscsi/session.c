@@ -588,7 +588,10 @@ static bool wait_concerns(const struct abort_wait *wait, const struct iscsi_task
 	    task->serial >= wait->before)
 		return false;
 	/* The initiator has numbered it behind the function, or it has not begun: not concerned. */
-	if ((task->flags & TASK_HELD) && !(wait->numbered && sn_lt(task->cmd_sn, wait->cmd_sn)))
+	if (wait->numbered && !(task->flags & TASK_IMMEDIATE) &&
+	    !sn_lt(task->cmd_sn, wait->cmd_sn))
+		return false;
+	if ((task->flags & TASK_HELD) && !wait->numbered)
 		return false;
 	if (wait->only != NULL)
 		return wait->only == task;

@@ -243,7 +243,7 @@ struct abort_wait {
 	uint64_t lun;
 	bool all_luns;
 	struct iscsi_task *only;	/* or just this one */
-	bool numbered;			/* commands that wait for a missing one too, before: */
+	bool numbered;			/* not those from this on, but those before that are HELD: */
 	uint32_t cmd_sn;
 	uint64_t before;		/* tasks with a lower serial */
 	void (*done)(struct abort_wait *wait);

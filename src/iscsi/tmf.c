@@ -24,6 +24,8 @@ struct tmf {
 	struct abort_wait wait;		/* for this session's own tasks */
 	struct scsi_tmf_request scsi;	/* for all others */
 	unsigned waiting;		/* for how many of these two */
+	struct timer late;		/* until the commands before it have come */
+	unsigned looks;
 };
 
 static void send_response(const struct tmf *tmf, enum iscsi_tmf_response code)
@@ -307,6 +309,45 @@ static void dispatch(struct tmf *tmf)
 	}
 }
 
+/* --- commands that have not come yet --- */
+
+/*
+ * A function that came as an immediate request may be ahead of commands that another
+ * connection brings: it concerns them, and waits for them (section 4.2.3.3 b). Nothing
+ * else counts so rarely, so it is looked for, and not for ever.
+ */
+#define LATE_TICK_MS 2
+#define LATE_LOOKS_MAX 1000
+
+static bool is_ahead(const struct tmf *tmf)
+{
+	switch (tmf->request.function) {
+	case ISCSI_TMF_ABORT_TASK_SET:
+	case ISCSI_TMF_CLEAR_TASK_SET:
+	case ISCSI_TMF_LOGICAL_UNIT_RESET:
+	case ISCSI_TMF_TARGET_WARM_RESET:
+	case ISCSI_TMF_TARGET_COLD_RESET:
+	case ISCSI_TMF_I_T_NEXUS_RESET:
+		return session_count_conns(tmf->session) > 1 &&
+		       sn_lt(tmf->session->exp_cmd_sn, tmf->request.cmd_sn);
+	default:
+		return false;
+	}
+}
+
+static void run_when_due(struct tmf *tmf)
+{
+	if (!is_ahead(tmf) || tmf->looks++ == LATE_LOOKS_MAX)
+		dispatch(tmf);
+	else
+		reactor_timer_start(tmf->session->core->reactor, &tmf->late, LATE_TICK_MS);
+}
+
+static void look_again(struct timer *timer)
+{
+	run_when_due(container_of(timer, struct tmf, late));
+}
+
 void tmf_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data,
 	     uint32_t data_length)
 {
@@ -330,5 +371,6 @@ void tmf_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *data
 		   tmf->request.function, tmf->request.lun);
 	conn_log(conn, LOG_LEVEL_INFO, "%s, LUN %016llx", iscsi_tmf_name(tmf->request.function),
 		 (unsigned long long)tmf->request.lun);
-	dispatch(tmf);
+	tmf->late.expired = look_again;
+	run_when_due(tmf);
 }

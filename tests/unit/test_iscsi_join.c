@@ -105,6 +105,37 @@ static void test_join__commands_on_both(void **state)
 	write_and_read(&second, &ini, 200);
 }
 
+/* The function overtakes a command that the other connection brings: it waits for it. */
+static void test_join__task_management_waits_for_commands(void **state)
+{
+	uint32_t behind, itt;
+
+	(void)state;
+	join_second();
+	take_turn(&ini, &second);
+	bed.disk[0].is_holding = true;
+	take_turn(&second, &ini);
+	second.cmd_sn++;
+	second.itt += 10;
+	ini_tmf(&second, ISCSI_TMF_ABORT_TASK_SET, ISCSI_TAG_NONE, 0);
+	/* One behind it is not concerned. */
+	behind = ini_read(&second, 8, 1);
+	second.itt--;
+	bed_pass(&bed, 20);
+	ini_expect_nothing(&second);
+	itt = ini_read(&ini, 0, 8);
+	assert_true(itt != behind);
+	bed_pass(&bed, 40);
+	ini_expect_nothing(&ini);
+	bed_release(&bed, 0);
+	bed_pass(&bed, 20);
+	ini_expect(&second, ISCSI_OPCODE_DATA_IN);
+	assert_int_equal(bhs_itt(&second.bhs), behind);
+	second.exp_stat_sn++;
+	ini_expect_tmf(&second, ISCSI_TMF_RESPONSE_COMPLETE);
+	ini_expect_nothing(&ini);
+}
+
 static void test_join__is_where_the_session_is(void **state)
 {
 	(void)state;
@@ -508,6 +539,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_join__commands_on_both),
 		CASE(test_join__is_where_the_session_is),
+		CASE(test_join__task_management_waits_for_commands),
 		CASE(test_join__tells_the_window),
 		CASE(test_join__digests_are_the_connections_own),
 		CASE(test_join__keys_of_the_session_are_settled),
