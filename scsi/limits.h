@@ -9,10 +9,10 @@
 #define UNMAP_BLOCKS_MAX      (1024u * 1024u) /* MAXIMUM UNMAP LBA COUNT */
 #define UNMAP_DESCRIPTORS_MAX 255 /* what fits in one extent of the smallest size */
 /*
- * MAXIMUM WRITE SAME LENGTH, in bytes: a block that is not zero must be written as often,
- * which shall be done before an initiator loses patience.
+ * MAXIMUM WRITE SAME LENGTH: a block that is not zero must be written as often. From 65536
+ * on, libiscsi's WriteSame16.Unmap writes as many blocks with one WRITE, whatever its limit.
  */
-#define WRITE_SAME_BYTES_MAX (UINT64_C(1) << 30)
+#define WRITE_SAME_BLOCKS_MAX 32768u
 #define COMPARE_AND_WRITE_BLOCKS_MAX \
 	255u /* MAXIMUM COMPARE AND WRITE LENGTH: one byte in the CDB */
 

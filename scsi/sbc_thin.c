@@ -164,7 +164,7 @@ int sbc_write_same(struct scsi_cmd *cmd)
 	if (!sbc_range(cmd))
 		return SCSI_DONE;
 	/* WSNZ: no blocks does not mean all of them. */
-	if (cmd->blocks == 0 || cmd->blocks > WRITE_SAME_BYTES_MAX >> cmd->lu->block_shift)
+	if (cmd->blocks == 0 || cmd->blocks > WRITE_SAME_BLOCKS_MAX)
 		return sense_invalid_field(cmd, cmd->op->length_at, 7);
 	/* Not in the CDB of 10 bytes: the gate would have refused it. */
 	if (cmd_options(cmd) & NDOB)

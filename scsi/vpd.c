@@ -159,7 +159,7 @@ static void page_limits(struct scsi_cmd *cmd, struct cursor *out)
 		put_unmap_limits(lu, out);
 	else
 		cursor_put_zeros(out, 16);
-	cursor_put_u64(out, WRITE_SAME_BYTES_MAX >> lu->block_shift);
+	cursor_put_u64(out, WRITE_SAME_BLOCKS_MAX);
 	cursor_put_u32(out, lu->atomic_blocks); /* at any LBA, of any length, without boundaries */
 	cursor_put_zeros(out, PAGE_HEADER + 60 - cursor_offset(out));
 }

@@ -380,7 +380,7 @@ static void test_vpd_page__thin(void **state)
 	assert_int_equal(get_be32(cmd.in + 24), 255);
 	assert_int_equal(get_be32(cmd.in + 28), 8);
 	assert_int_equal(get_be32(cmd.in + 32), 0x80000000);
-	assert_int_equal(get_be64(cmd.in + 36), 1 << 21);
+	assert_int_equal(get_be64(cmd.in + 36), 32768);
 	bed_release(&cmd);
 	BED_CDB(bed, &cmd, 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0);
 	bed_wants(&cmd, 32);
