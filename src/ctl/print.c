@@ -279,8 +279,9 @@ void print_targets(struct json_object *result)
 		struct json_object *target = json_object_array_get_idx(result, i);
 		const char *alias = text_of(target, "alias");
 
-		printf("target %s%s%s%s\n", text_of(target, "name"), *alias != '\0' ? " (" : "",
-		       alias, *alias != '\0' ? ")" : "");
+		printf("target %s%s%s%s%s\n", text_of(target, "name"), *alias != '\0' ? " (" : "",
+		       alias, *alias != '\0' ? ")" : "",
+		       is_true(target, "open") ? ", open to all" : "");
 		print_luns(member(target, "luns"));
 	}
 	if (length_of(result) == 0)

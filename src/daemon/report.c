@@ -297,25 +297,32 @@ static void add_lun(void *context, const struct scsi_lu_info *info)
 	json_object_array_add(context, object);
 }
 
+struct target_report {
+	const struct iscsi_node *node;
+	struct json_object *array;
+};
+
 static void add_target(void *context, const char *name, const char *alias,
 		       const struct scsi_target *scsi)
 {
+	const struct target_report *report = context;
 	struct json_object *object = json_object_new_object();
 	struct json_object *luns = json_object_new_array();
 
 	add_string(object, "name", name);
 	add_string(object, "alias", alias != NULL ? alias : "");
+	add_bool(object, "open", iscsi_node_is_open(report->node, name));
 	scsi_target_visit(scsi, add_lun, luns);
 	json_object_object_add(object, "luns", luns);
-	json_object_array_add(context, object);
+	json_object_array_add(report->array, object);
 }
 
 struct json_object *report_targets(const struct iscsi_node *node)
 {
-	struct json_object *array = json_object_new_array();
+	struct target_report report = { node, json_object_new_array() };
 
-	iscsi_node_visit_targets(node, add_target, array);
-	return array;
+	iscsi_node_visit_targets(node, add_target, &report);
+	return report.array;
 }
 
 struct json_object *report_events(const struct iscsi_session_info *session)

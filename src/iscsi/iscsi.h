@@ -257,6 +257,8 @@ struct iscsi_node_info {
 	unsigned addresses_slowed;	/* that failed to log in lately */
 };
 void iscsi_node_get_info(const struct iscsi_node *node, struct iscsi_node_info *info);
+/* Whether everybody may use the target of this name: no access list says who. */
+bool iscsi_node_is_open(const struct iscsi_node *node, const char *name);
 void iscsi_node_visit_targets(const struct iscsi_node *node,
 			      void (*visit)(void *context, const char *name, const char *alias,
 					    const struct scsi_target *scsi),

@@ -147,6 +147,13 @@ const struct iscsi_access *node_access(const struct iscsi_node *node,
 	return target->access != NULL ? target->access : node->closed;
 }
 
+bool iscsi_node_is_open(const struct iscsi_node *node, const char *name)
+{
+	const struct iscsi_target *target = node_find_target(node, name);
+
+	return target != NULL && node_access(node, target) == NULL;
+}
+
 /* The guard, and what targets without an access list have: nothing, or an empty one. */
 static int close_node(struct iscsi_node *node)
 {
