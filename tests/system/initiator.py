@@ -122,8 +122,8 @@ class Initiator:
 
     def another(self, cid, keys=()):
         """One more connection of the session, not yet logged in."""
-        return Initiator(self.port, self.target, self.name, keys=keys, isid=self.isid, cid=cid,
-                         joins=self)
+        return type(self)(self.port, self.target, self.name, keys=keys, isid=self.isid, cid=cid,
+                          joins=self)
 
     # --- bytes ---
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""ErrorRecoveryLevel 1 over a bad path: recovery.py PORT TARGET. The initiator
-loses PDUs that it was sent, breaks and loses data that it sends, asks again
-(SNACK) and answers recovery R2Ts; every byte is read back."""
+"""Error recovery over a bad path: recovery.py PORT TARGET. At level 1 the
+initiator loses PDUs that it was sent, breaks and loses data that it sends, asks
+again (SNACK) and answers recovery R2Ts; at level 2 it loses connections and lets
+commands go on by others. Every byte is read back."""
 
 import random
+import socket
 import struct
 import sys
+import time
 
 from initiator import Initiator
 
@@ -149,12 +152,14 @@ class Lossy(Initiator):
             offset, sn = offset + len(part), sn + 1
 
 
-def session(level, digest, isid):
+SEGMENTS = [("MaxRecvDataSegmentLength", "4096")]
+DIGESTS = [("HeaderDigest", "CRC32C"), ("DataDigest", "CRC32C")]
+
+
+def session(level, digest, isid, more=()):
     keys = [("ErrorRecoveryLevel", str(level)), ("MaxBurstLength", "16384"),
-            ("FirstBurstLength", "8192"), ("MaxRecvDataSegmentLength", "4096"),
-            ("MaxOutstandingR2T", "2")]
-    if digest:
-        keys += [("HeaderDigest", "CRC32C"), ("DataDigest", "CRC32C")]
+            ("FirstBurstLength", "8192"), ("MaxOutstandingR2T", "2")] + SEGMENTS
+    keys += list(more) + (DIGESTS if digest else [])
     initiator = Lossy(PORT, TARGET, keys=keys, isid=isid)
     assert initiator.login().bhs[36:38] == b"\0\0", "login refused"
     initiator.test_unit_ready()
@@ -185,7 +190,143 @@ plain.snack(1, NONE, 0, 0)
 assert plain.recv().bhs[2] == 0x03
 plain.close()
 
+# --- level 2 ---
+
+
+def reassign(connection, itt, exp_data_sn=0):
+    """TASK REASSIGN, as soon as the target knows that the old connection is gone."""
+    for _ in range(200):
+        own = connection.itt
+        connection.send(bytes([0x42, 0x88]) + bytes(14)
+                        + struct.pack(">IIIIIIII", own, itt, connection.cmd_sn,
+                                      connection.exp_stat_sn, 0, exp_data_sn, 0, 0))
+        connection.itt += 1
+        response = connection.recv()
+        while response.opcode == 0x32:  # tells of the connection
+            response = connection.recv()
+        assert response.opcode == 0x22 and response.itt == own, f"{response.opcode:#x}"
+        if response.bhs[2] != 3:
+            assert response.bhs[2] == 0, f"answer {response.bhs[2]}"
+            return
+        time.sleep(0.01)
+    raise AssertionError("the task stays with a connection that is gone")
+
+
+def lose(connection):
+    """Sometimes in order, sometimes at once."""
+    if lost(2):
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    count("connections lost")
+
+
+def replace(connection, cid):
+    other = connection.another(cid, list(connection.own_keys))
+    other.own_keys = connection.own_keys
+    response = other.login()
+    assert response.bhs[36:38] == b"\0\0", f"login {response.bhs[36:38].hex()}"
+    return other
+
+
+def lost_write(connection, take_over):
+    lba, data = chance.randrange(100000), chance.randbytes(96 * BLOCK)
+    cdb = bytes([0x8A, 0]) + struct.pack(">QI", lba, 96) + bytes(2)
+    bhs = connection.command_bhs(cdb, 0xA0, len(data))
+    itt, = struct.unpack(">I", bhs[16:20])
+    connection.send(bhs, data[:2048])
+    for _ in range(chance.randrange(3)):
+        r2t = connection.recv()
+        assert r2t.opcode == 0x31
+        connection.serve(r2t, data, 4096, 0)
+    r2t = connection.recv()
+    offset = r2t.word(40)
+    connection.send(connection.data_out_bhs(itt, r2t.ttt, 0, offset, False),
+                    data[offset:offset + 1024])
+    connection = take_over(connection)
+    reassign(connection, itt)
+    while True:
+        pdu = connection.recv()
+        if pdu.opcode == 0x21:
+            assert pdu.itt == itt and pdu.bhs[3] == 0
+            break
+        connection.serve(pdu, data, 4096, 0)
+    assert connection.read(lba, 96) == (0, data), "other data"
+    return connection
+
+
+def lost_read(connection, take_over):
+    lba, data = chance.randrange(100000), chance.randbytes(96 * BLOCK)
+    assert connection.write(lba, data) == 0
+    cdb = bytes([0x88, 0]) + struct.pack(">QI", lba, 96) + bytes(2)
+    bhs = connection.command_bhs(cdb, 0xC0, len(data))
+    itt, = struct.unpack(">I", bhs[16:20])
+    connection.reading = itt
+    connection.send(bhs)
+    got = b""
+    heard = chance.randrange(12)
+    for _ in range(heard):
+        got += connection.recv().data
+    connection = take_over(connection)
+    connection.reading = itt
+    reassign(connection, itt, heard)
+    while True:
+        pdu = connection.recv()
+        if pdu.opcode == 0x21:
+            assert pdu.itt == itt and pdu.bhs[3] == 0
+            break
+        assert pdu.opcode == 0x25 and pdu.word(40) == len(got), "the wrong data again"
+        got += pdu.data
+    connection.reading = None
+    assert got == data, "other data"
+    return connection
+
+
+def alone(connection):
+    lose(connection)
+    return replace(connection, connection.cid)
+
+
+def work_alone(rounds):
+    """One connection, and another in its place."""
+    connection = session(2, True, 4)
+    connection.own_keys = DIGESTS + SEGMENTS
+    assert connection.answers["ErrorRecoveryLevel"] == "2"
+    for _ in range(rounds):
+        connection = lost_write(connection, alone)
+        connection = lost_read(connection, alone)
+    work(connection, 5)
+
+
+def work_in_pairs(rounds):
+    """The other connection of the session takes over, after a logout for recovery or without."""
+    first = session(2, False, 5, [("MaxConnections", "2")])
+    first.own_keys = SEGMENTS
+    pair = {"other": replace(first, 1), "cid": 1}
+
+    def take_over(connection):
+        other = pair["other"]
+        if lost(2):
+            response = other.logout(2, connection.cid)
+            while response.opcode == 0x32:
+                response = other.recv()
+            assert response.opcode == 0x26 and response.bhs[2] == 0
+            count("logouts for recovery")
+            connection.close()
+        else:
+            lose(connection)
+        return other
+
+    connection = first
+    for round_ in range(rounds):
+        lost_one = connection
+        connection = (lost_write if round_ % 2 else lost_read)(connection, take_over)
+        pair["other"] = replace(connection, lost_one.cid)
+
+
+work_alone(15)
+work_in_pairs(16)
+
 for what in ("statuses lost", "Data-In lost", "Data-Out lost", "Data-Out broken", "R2Ts lost",
-             "commands broken", "DataACK"):
-    assert counts.get(what, 0) >= 5, f"only {counts.get(what, 0)} {what}"
+             "commands broken", "DataACK", "connections lost", "logouts for recovery"):
+    assert counts.get(what, 0) >= 3, f"only {counts.get(what, 0)} {what}"
 print(", ".join(f"{number} {what}" for what, number in sorted(counts.items())))
