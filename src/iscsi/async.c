@@ -43,3 +43,14 @@ void async_connection_dropped(struct iscsi_conn *conn, uint16_t cid)
 
 	send_message(conn, &message);
 }
+
+void async_session_dropped(struct iscsi_conn *conn)
+{
+	struct bhs_async_message message = { .async_event = ISCSI_ASYNC_SESSION_DROPPED };
+
+	if (conn->state != CONN_FULL || session_is_discovery(conn->session))
+		return;
+	message.parameter2 = conn->session->time2wait;
+	message.parameter3 = conn->session->time2retain;
+	send_message(conn, &message);
+}

@@ -75,6 +75,8 @@ void reject_send(struct iscsi_conn *conn, const struct bhs *bhs, enum iscsi_reje
 
 /* async.c */
 void async_request_logout(struct iscsi_conn *conn, uint16_t seconds);
+/* Tells, where CONN is in full feature phase, that we end its session. */
+void async_session_dropped(struct iscsi_conn *conn);
 /* Tells by CONN that the connection with CID is gone. */
 void async_connection_dropped(struct iscsi_conn *conn, uint16_t cid);
 void async_tasks_terminated(struct iscsi_conn *conn, uint64_t lun);

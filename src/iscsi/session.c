@@ -244,9 +244,13 @@ void session_terminate(struct iscsi_session *session, bool graceful, const char 
 	struct list_node *node;
 
 	session->has_failed = true;
-	LIST_FOR_EACH(node, &session->conns)
-		conn_terminate(container_of(node, struct iscsi_conn, session_link), graceful,
-			       LOG_LEVEL_INFO, "%s", reason);
+	LIST_FOR_EACH(node, &session->conns) {
+		struct iscsi_conn *conn = container_of(node, struct iscsi_conn, session_link);
+
+		if (graceful)
+			async_session_dropped(conn);
+		conn_terminate(conn, graceful, LOG_LEVEL_INFO, "%s", reason);
+	}
 }
 
 struct iscsi_conn *session_find_conn(const struct iscsi_session *session, uint16_t cid)

@@ -60,8 +60,10 @@ static void send_away(struct iscsi_core *core, bool all)
 	LIST_FOR_EACH(node, &core->conns) {
 		struct iscsi_conn *conn = container_of(node, struct iscsi_conn, link);
 
-		if (all || !is_in_flight(conn))
-			conn_terminate(conn, !all, LOG_LEVEL_INFO, "the target is shutting down");
+		if (!all && is_in_flight(conn))
+			continue;
+		async_session_dropped(conn);
+		conn_terminate(conn, !all, LOG_LEVEL_INFO, "the target is shutting down");
 	}
 }
 

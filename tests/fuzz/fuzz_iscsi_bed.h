@@ -43,6 +43,7 @@ struct fuzz_bed {
 	struct scsi_target *scsi;
 	struct iscsi_node *node;
 	struct iscsi_portal *portal;
+	bool recovers;			/* ErrorRecoveryLevel is not 0 */
 	struct loop *loop;
 	char said[2048];	/* what the target sent last, with a NUL behind */
 	size_t said_length;
@@ -149,6 +150,8 @@ static void fuzz_bed_make(struct fuzz_bed *bed)
 	config.reactor_count = 1;
 	config.values.queue_depth = 4;
 	config.values.initial_r2t = false;
+	config.values.error_recovery_level = 2;
+	config.values.default_time2retain = 3;
 	config.nop_interval_s = 5;
 	config.nop_timeout_s = 2;
 	FUZZ_CHECK(iscsi_node_create(&config, &bed->node) == 0);
@@ -222,8 +225,13 @@ static void fuzz_disconnect(struct fuzz_bed *bed)
 		fuzz_pass(bed, tries < 32 ? 0 : 1000);
 	fuzz_turn(bed, 8);
 	FUZZ_CHECK(loop_is_gone(bed->loop));
-	loop_destroy(bed->loop);
 	iscsi_node_get_info(bed->node, &info);
+	/* Above ErrorRecoveryLevel 1 a session waits for another connection. */
+	for (tries = 0; tries < 8 && info.connections != 0; tries++) {
+		fuzz_pass(bed, 1000);
+		iscsi_node_get_info(bed->node, &info);
+	}
+	loop_destroy(bed->loop);
 	FUZZ_CHECK(info.connections == 0 && info.logins == 0 && info.sessions == 0);
 	arena_get_info(reactor_arena(bed->reactor), &arena);
 	FUZZ_CHECK(arena.free == arena.bytes && arena.reserved == 0);
@@ -262,14 +270,22 @@ static void fuzz_send(struct fuzz_bed *bed, struct bhs *bhs, const void *data, s
 	fuzz_turn(bed, 3);
 }
 
-static void fuzz_send_login(struct fuzz_bed *bed, uint8_t flags, const void *text, size_t len)
+/* TSIH 0: for a new session. */
+static void fuzz_send_login_to(struct fuzz_bed *bed, uint8_t flags, uint16_t tsih, const void *text,
+			       size_t len)
 {
 	struct bhs bhs;
 
 	bhs_begin(&bhs, ISCSI_OPCODE_LOGIN_REQUEST | ISCSI_FLAG_IMMEDIATE, flags);
 	memcpy(bhs.raw + BHS_AT_ISID, "\x00\x02\x3d\x00\x00\x01", 6);
+	put_be16(bhs.raw + BHS_AT_ISID + 6, tsih);
 	put_be32(bhs.raw + BHS_AT_CMD_SN, FUZZ_CMD_SN);
 	fuzz_send(bed, &bhs, text, len);
+}
+
+static void fuzz_send_login(struct fuzz_bed *bed, uint8_t flags, const void *text, size_t len)
+{
+	fuzz_send_login_to(bed, flags, 0, text, len);
 }
 
 #endif

@@ -6,6 +6,8 @@
  */
 #include "fuzz_iscsi_bed.h"
 
+#include "iscsi/session.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const logins[] = {
@@ -13,6 +15,15 @@ static const char *const logins[] = {
 	FUZZ_NAMES "InitialR2T=Yes\0ImmediateData=Yes\0MaxBurstLength=2048\0",
 	FUZZ_NAMES "DataDigest=CRC32C\0InitialR2T=No\0",
 	"InitiatorName=iqn.2026-11.org.example:fuzz\0SessionType=Discovery\0",
+};
+
+/* Those of inputs whose first byte has its highest bit set. */
+#define RECOVERING FUZZ_NAMES "InitialR2T=No\0MaxBurstLength=1024\0DefaultTime2Retain=3\0"
+static const char *const recovering[] = {
+	RECOVERING "ErrorRecoveryLevel=1\0",
+	RECOVERING "ErrorRecoveryLevel=2\0",
+	RECOVERING "ErrorRecoveryLevel=1\0DataDigest=CRC32C\0",
+	RECOVERING "ErrorRecoveryLevel=2\0DataDigest=CRC32C\0",
 };
 
 static size_t text_length(const char *text)
@@ -55,6 +66,15 @@ static void one_request(struct fuzz_bed *bed)
 	put_be32(bhs.raw + BHS_AT_TTT, numbers & 8 ? ISCSI_TAG_NONE : numbers >> 4);
 	put_be32(bhs.raw + BHS_AT_DATA_SN, numbers >> 6);
 	put_be32(bhs.raw + BHS_AT_BUFFER_OFFSET, (numbers >> 4 & 3) * 512u);
+	/* BegRun and RunLength of a SNACK, Referenced Task Tag and ExpDataSN of a reassignment. */
+	if (bed->recovers) {
+		put_be32(bhs.raw + BHS_AT_EXP_STAT_SN, fuzz_u8(bed));
+		put_be32(bhs.raw + BHS_AT_BUFFER_OFFSET + 4, numbers >> 6);
+		if ((opcode & 0x3f) == ISCSI_OPCODE_TASK_MANAGEMENT_REQUEST)
+			put_be32(bhs.raw + BHS_AT_TTT, numbers >> 3 & 7);
+		if ((opcode & 0x3f) == ISCSI_OPCODE_SNACK_REQUEST)
+			put_be32(bhs.raw + BHS_AT_BUFFER_OFFSET, numbers >> 4);
+	}
 	if ((opcode & 0x3f) == ISCSI_OPCODE_SCSI_COMMAND) {
 		fill_cdb(bed, &bhs);
 		len *= 64;
@@ -67,6 +87,28 @@ static void one_request(struct fuzz_bed *bed)
 	}
 	bytes = fuzz_bytes(bed, &len);
 	fuzz_send(bed, &bhs, bytes, len);
+}
+
+/* The path fails, and the initiator logs in to its session again. */
+static void reconnect(struct fuzz_bed *bed)
+{
+	static const char text[] = FUZZ_NAMES;
+	const struct iscsi_session *session;
+	struct list_node *node;
+	unsigned tries;
+
+	loop_reset(bed->loop, -104);
+	for (tries = 0; tries < 8 && !loop_is_gone(bed->loop); tries++)
+		fuzz_turn(bed, 4);
+	if (!loop_is_gone(bed->loop))
+		return;
+	node = list_front(&bed->node->cores[0].sessions_here);
+	if (node == NULL)
+		return;
+	session = container_of(node, struct iscsi_session, link);
+	loop_destroy(bed->loop);
+	fuzz_connect(bed);
+	fuzz_send_login_to(bed, 0x87, session->tsih, text, sizeof(text) - 1);
 }
 
 static void one_step(struct fuzz_bed *bed)
@@ -86,6 +128,9 @@ static void one_step(struct fuzz_bed *bed)
 		loop_reset(bed->loop, -104);
 		fuzz_turn(bed, 3);
 		break;
+	case 0xf5:
+		reconnect(bed);
+		break;
 	case 0xf4:
 		loop_set_pieces(bed->loop, 13, 7);
 		break;
@@ -100,12 +145,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct fuzz_bed bed;
 	const char *login;
+	uint8_t choice;
 
 	if (bed.node == NULL)
 		fuzz_bed_make(&bed);
 	bed.data = data;
 	bed.left = size;
-	login = logins[fuzz_u8(&bed) & 3];
+	choice = fuzz_u8(&bed);
+	bed.recovers = (choice & 0x80) != 0;
+	login = bed.recovers ? recovering[choice & 3] : logins[choice & 3];
 	fuzz_connect(&bed);
 	fuzz_send_login(&bed, 0x87, login, text_length(login));
 	while (bed.left != 0 && !loop_is_gone(bed.loop))

@@ -726,6 +726,19 @@ static void connect_second(struct ini *second)
 	bed.next_reactor = NULL;
 }
 
+/* The target ends the session, and says so. */
+static void expect_drop(struct ini *who)
+{
+	struct bhs_async_message message;
+
+	ini_expect(who, ISCSI_OPCODE_ASYNC_MESSAGE);
+	bhs_async_message_decode(&who->bhs, &message);
+	assert_int_equal(message.async_event, ISCSI_ASYNC_SESSION_DROPPED);
+	assert_int_equal(message.parameter2, 2);
+	assert_int_equal(message.parameter3, 20);
+	ini_expect_closed(who);
+}
+
 static void check_reset(uint8_t function)
 {
 	struct ini second;
@@ -741,8 +754,8 @@ static void check_reset(uint8_t function)
 	bed_release(&bed, 0);
 	ini_expect_tmf(&ini, ISCSI_TMF_RESPONSE_COMPLETE);
 	if (function == ISCSI_TMF_TARGET_COLD_RESET) {
-		ini_expect_closed(&ini);
-		ini_expect_closed(&second);
+		expect_drop(&ini);
+		expect_drop(&second);
 	} else {
 		/* Neither read is answered, and all others hear of the reset. */
 		ini_expect_nothing(&second);
