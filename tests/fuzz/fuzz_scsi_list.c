@@ -174,6 +174,7 @@ static void make(struct bed *bed)
 	CHECK(scsi_target_add(bed->target, 0, bed->lu) == 0);
 	CHECK(scsi_target_add_port(bed->target, 1, "t,t,0x0001") == 0);
 	CHECK(scsi_target_add_port(bed->target, 2, "t,t,0x0002") == 0);
+	CHECK(scsi_target_set_alua(bed->target, SCSI_ALUA_BOTH, NULL, 0) == 0);
 	for (unsigned i = 0; i < NEXUSES; i++)
 		join(bed, i);
 }
