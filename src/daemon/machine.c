@@ -202,7 +202,7 @@ static int open_keeper(struct machine *machine, const struct config *config, cha
 			 why);
 		return rc;
 	}
-	notes_add(machine->notes, "%s: reservations do not survive a restart (state.directory)",
+	notes_add(machine->notes, "%s: reservations and mode pages do not survive a restart (state.directory)",
 		  why);
 	return 0;
 }
