@@ -166,8 +166,8 @@ int scsi_target_change_group(struct scsi_target *target, uint16_t group,
 	for (unsigned i = 0; i < target->lun_end; i++) {
 		struct scsi_lu *lu = target->lu[i];
 
-		if (lu == NULL || (lu->alua.kind != SCSI_ALUA_IMPLICIT &&
-				   lu->alua.kind != SCSI_ALUA_BOTH))
+		if (lu == NULL ||
+		    (lu->alua.kind != SCSI_ALUA_IMPLICIT && lu->alua.kind != SCSI_ALUA_BOTH))
 			continue;
 		has_alua = true;
 		change_one(lu, group, state);

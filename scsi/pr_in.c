@@ -25,7 +25,7 @@ static void put_keys(const struct scsi_lu *lu, struct cursor *out)
 	struct list_node *node;
 
 	LIST_FOR_EACH(node, &lu->reservations.registered)
-		cursor_put_u64(out, container_of(node, struct registration, link)->key);
+	cursor_put_u64(out, container_of(node, struct registration, link)->key);
 }
 
 static void put_reservation(const struct scsi_lu *lu, struct cursor *out)
@@ -45,7 +45,8 @@ static void put_full_status(const struct scsi_lu *lu, struct cursor *out)
 	struct list_node *node;
 	const struct reservations *reservations = &lu->reservations;
 
-	LIST_FOR_EACH(node, &reservations->registered) {
+	LIST_FOR_EACH(node, &reservations->registered)
+	{
 		const struct registration *one = container_of(node, struct registration, link);
 		bool holds = reservation_is_holder(reservations, one);
 		size_t length_at;

@@ -98,8 +98,8 @@ static enum verdict parse_ids(struct request *request, const uint8_t *list, uint
 {
 	struct cursor in = cursor_reader(list + at, length);
 
-	request->ids = calloc(min(length / LIST_LENGTH, (uint32_t)IDS_MAX) + 1,
-			      sizeof(*request->ids));
+	request->ids =
+		calloc(min(length / LIST_LENGTH, (uint32_t)IDS_MAX) + 1, sizeof(*request->ids));
 	if (request->ids == NULL)
 		return NO_RESOURCES;
 	while (cursor_remaining(&in) != 0) {
@@ -186,7 +186,8 @@ static bool is_of(const struct list *registrations, const struct scsi_nexus *nex
 {
 	struct list_node *node;
 
-	LIST_FOR_EACH(node, registrations) {
+	LIST_FOR_EACH(node, registrations)
+	{
 		const struct registration *one = container_of(node, struct registration, link);
 
 		if (one->port == nexus->target_port_group &&
@@ -282,7 +283,8 @@ static enum verdict register_device(struct request *request, const char *name, u
 {
 	struct list_node *node;
 
-	LIST_FOR_EACH(node, &request->lu->access.present) {
+	LIST_FOR_EACH(node, &request->lu->access.present)
+	{
 		const struct scsi_nexus *nexus =
 			container_of(node, struct access_view, link)->nexus;
 		enum verdict verdict;
@@ -300,7 +302,8 @@ static bool is_known_device(const struct request *request, const char *name)
 {
 	struct list_node *node;
 
-	LIST_FOR_EACH(node, &request->lu->access.present) {
+	LIST_FOR_EACH(node, &request->lu->access.present)
+	{
 		if (is_port_of(container_of(node, struct access_view, link)->nexus->initiator_port,
 			       name))
 			return true;
@@ -311,8 +314,7 @@ static bool is_known_device(const struct request *request, const char *name)
 /* All that are to be registered at PORT. */
 static enum verdict register_at(struct request *request, uint16_t port)
 {
-	enum verdict verdict =
-		register_port(request, request->nexus->initiator_port, port, true);
+	enum verdict verdict = register_port(request, request->nexus->initiator_port, port, true);
 
 	for (unsigned i = 0; verdict == GOOD && i < request->id_count; i++) {
 		const struct initiator_id *id = &request->ids[i];
@@ -329,8 +331,8 @@ static enum verdict register_at(struct request *request, uint16_t port)
 static void take_back(struct reservations *reservations, unsigned count)
 {
 	while (reservations->count > count) {
-		struct registration *last = container_of(reservations->registered.head.prev,
-							 struct registration, link);
+		struct registration *last =
+			container_of(reservations->registered.head.prev, struct registration, link);
 
 		reservation_unregister(reservations, last, NULL);
 	}
@@ -471,7 +473,8 @@ static unsigned remove_registrations(struct request *request, uint64_t key, bool
 	struct list_node *node, *next;
 	unsigned removed = 0;
 
-	LIST_FOR_EACH_SAFE(node, next, &request->reservations->registered) {
+	LIST_FOR_EACH_SAFE(node, next, &request->reservations->registered)
+	{
 		struct registration *one = container_of(node, struct registration, link);
 
 		if (one == except || (!all && one->key != key))
@@ -561,8 +564,7 @@ static enum verdict do_move(struct request *request)
 		return verdict;
 	if (register_port(request, request->ids[0].name, request->port, true) != GOOD)
 		return NO_RESOURCES;
-	reservations->holder =
-		reservation_find(reservations, request->ids[0].name, request->port);
+	reservations->holder = reservation_find(reservations, request->ids[0].name, request->port);
 	if (request->unregister)
 		reservation_unregister(reservations, request->own, NULL);
 	reservations->persists = request->aptpl;

@@ -72,7 +72,8 @@ struct registration *reservation_find(const struct reservations *reservations,
 {
 	struct list_node *node;
 
-	LIST_FOR_EACH(node, &reservations->registered) {
+	LIST_FOR_EACH(node, &reservations->registered)
+	{
 		struct registration *one = container_of(node, struct registration, link);
 
 		if (one->port == port && strcasecmp(one->initiator, initiator) == 0)
@@ -169,7 +170,8 @@ size_t reservation_save(const struct reservations *reservations, uint8_t blob[RE
 	cursor_put_u8(&out, BLOB_FORM);
 	cursor_put_u8(&out, reservations->type);
 	cursor_put_u16(&out, (uint16_t)reservations->count);
-	LIST_FOR_EACH(node, &reservations->registered) {
+	LIST_FOR_EACH(node, &reservations->registered)
+	{
 		const struct registration *one = container_of(node, struct registration, link);
 		size_t length = strlen(one->initiator);
 

@@ -61,7 +61,8 @@ bool transport_id_get(struct cursor *in, char name[INITIATOR_PORT_MAX + 1], bool
 	cursor_skip(in, 1);
 	length = cursor_get_u16(in);
 	bytes = cursor_get_view(in, length);
-	if (cursor_failed(in) || length < LENGTH_MIN || length % 4 != 0 || length > TRANSPORT_ID_MAX)
+	if (cursor_failed(in) || length < LENGTH_MIN || length % 4 != 0 ||
+	    length > TRANSPORT_ID_MAX)
 		return false;
 	if ((first & 0x0f) != PROTOCOL_ISCSI ||
 	    ((first & 0xc0) != FORMAT_DEVICE && (first & 0xc0) != FORMAT_PORT))

@@ -154,10 +154,14 @@ static void join(struct bed *bed, unsigned who)
 static void make(struct bed *bed)
 {
 	struct memory_config memory = { MEMORY_OFF, MEMORY_OFF };
-	struct reactor_config reactor = { .cpu = -1, .engine = ENGINE_EPOLL, .arena_bytes = 8 << 20 };
+	struct reactor_config reactor = { .cpu = -1,
+					  .engine = ENGINE_EPOLL,
+					  .arena_bytes = 8 << 20 };
 	struct store_argument size = { "size", "1M" };
 	struct store_config store = { .reactor_count = 1, .arguments = &size, .argument_count = 1 };
-	struct scsi_lu_config lu = { .block_size = 512, .thin = true, .removable = true, .seed = "x" };
+	struct scsi_lu_config lu = {
+		.block_size = 512, .thin = true, .removable = true, .seed = "x"
+	};
 	struct store_error why;
 	char error[100];
 

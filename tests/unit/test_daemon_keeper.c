@@ -52,7 +52,7 @@ static int setup(void **state)
 					  .arena_bytes = 1 << 20 };
 	struct rig *rig = calloc(1, sizeof(*rig));
 
-	strcpy(rig->directory, "/tmp/pinion-keeper.XXXXXX");
+	strcpy(rig->directory, "/tmp/keeper.XXXXXX");
 	assert_non_null(mkdtemp(rig->directory));
 	strcat(rig->directory, "/state");
 	assert_int_equal(memory_create(&memory, &rig->memory), 0);

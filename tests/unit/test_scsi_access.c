@@ -9,7 +9,8 @@
 static const struct rule {
 	const char *name;
 	uint8_t cdb[16];
-	unsigned write_exclusive : 1; /* ... while another nexus has such a persistent reservation */
+	unsigned
+		write_exclusive : 1; /* ... while another nexus has such a persistent reservation */
 	unsigned exclusive_access : 1;
 	unsigned reserved : 1; /* ... has reserved the logical unit by RESERVE */
 } rules[] = {

@@ -105,9 +105,9 @@ static void test_alua__what_there_is_of_it(void **state)
 				 kinds[i].reports ? GOOD : CHECK);
 		assert_int_equal(PR_RUN(bed, bed->a, 0xa4, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
 				 kinds[i].sets ? GOOD : CHECK);
-		assert_int_equal(scsi_target_change_group(bed->bed.target, 1,
-							  SCSI_ACCESS_OPTIMIZED),
-				 kinds[i].changes ? 0 : -EOPNOTSUPP);
+		assert_int_equal(
+			scsi_target_change_group(bed->bed.target, 1, SCSI_ACCESS_OPTIMIZED),
+			kinds[i].changes ? 0 : -EOPNOTSUPP);
 	}
 	assert_int_equal(scsi_target_change_group(bed->bed.target, 9, SCSI_ACCESS_OPTIMIZED),
 			 -ENOENT);

@@ -70,7 +70,7 @@ static inline uint8_t pr_run(struct pr_bed *bed, struct scsi_nexus *nexus, const
 	return bed_run(cmd);
 }
 
-#define PR_RUN(bed, nexus, ...)                                      \
+#define PR_RUN(bed, nexus, ...)                                  \
 	pr_run((bed), (nexus), (const uint8_t[]){ __VA_ARGS__ }, \
 	       sizeof((const uint8_t[]){ __VA_ARGS__ }), NULL, 0)
 
@@ -214,7 +214,7 @@ static inline void pr_expect_keys(struct pr_bed *bed, unsigned count, const uint
 		assert_int_equal(get_be64(data + 8 + i * 8), keys[i]);
 }
 
-#define PR_EXPECT_KEYS(bed, ...)                                                         \
+#define PR_EXPECT_KEYS(bed, ...)                                                            \
 	pr_expect_keys((bed), sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t), \
 		       (const uint64_t[]){ __VA_ARGS__ })
 

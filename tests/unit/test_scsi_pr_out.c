@@ -130,8 +130,11 @@ static void test_register__other_initiators_that_are_wrong(void **state)
 	uint8_t list[1024];
 	uint32_t length = spec_list(list, 5, PORT_B, NULL);
 	static const char *const wrong[] = {
-		"iqn.2026-11.test:b,i,0x", "iqn.2026-11.test:b,i,0xg", ",i,0x1",
-		"iqn.2026-11.test:b", "iqn.2026-11.test:b,i,0x1234567890123",
+		"iqn.2026-11.test:b,i,0x",
+		"iqn.2026-11.test:b,i,0xg",
+		",i,0x1",
+		"iqn.2026-11.test:b",
+		"iqn.2026-11.test:b,i,0x1234567890123",
 	};
 
 	/* Lengths that do not fit each other. */
