@@ -99,6 +99,7 @@ bool reassign_may_wait(const struct iscsi_task *task, int err)
 
 /* --- TASK REASSIGN --- */
 
+/* Of all connections: one that is gone may not have been found so yet. */
 static struct iscsi_task *find_answered(const struct iscsi_session *session, uint32_t itt)
 {
 	struct list_node *node;
@@ -107,8 +108,6 @@ static struct iscsi_task *find_answered(const struct iscsi_session *session, uin
 	LIST_FOR_EACH(node, &session->conns) {
 		struct iscsi_conn *conn = container_of(node, struct iscsi_conn, session_link);
 
-		if (!conn->strands)
-			continue;
 		LIST_FOR_EACH(at, &conn->sent_tasks) {
 			struct iscsi_task *task = container_of(at, struct iscsi_task, sent_link);
 
