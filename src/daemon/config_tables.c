@@ -82,6 +82,8 @@ static const struct setting state_settings[] = {
 	  .help = "most that MaxOutstandingR2T is negotiated to" }, \
 	{ "error-recovery-level", SETTING_INTEGER, VALUE(error_recovery_level), 0, \
 	  ISCSI_RECOVERY_MAX, .help = "most that ErrorRecoveryLevel is negotiated to" }, \
+	{ "data-pdu-in-order", SETTING_BOOL, VALUE(data_pdu_in_order), \
+	  .help = "demand DataPDUInOrder=Yes" }, \
 	{ "data-sequence-in-order", SETTING_BOOL, VALUE(data_sequence_in_order), \
 	  .help = "demand DataSequenceInOrder=Yes" }, \
 	{ "default-time2wait", SETTING_INTEGER, VALUE(default_time2wait), 0, 3600, \

@@ -5,6 +5,7 @@
  * path of every I/O. What happens to data-out in between: iscsi/dataout.c.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "iscsi/ffp.h"
@@ -329,7 +330,9 @@ void command_pdu(struct iscsi_conn *conn, struct transport_rx *rx)
 
 void command_start_held(struct iscsi_task *task)
 {
-	uint32_t length = task->received;
+	/* In another order it may lie anywhere; what is not there yet will be written over. */
+	uint32_t length = task->cover != NULL && task->received != 0 ? task->cmd.unsolicited :
+									 task->received;
 
 	task->flags &= (uint16_t)~TASK_HELD;
 	/* Nothing may go on before the data that came early is in its place. */
@@ -472,6 +475,10 @@ void command_end(struct iscsi_task *task)
 	command_forget_transport(task);
 	if (UNLIKELY(task->early.count != 0))
 		arena_give(reactor_arena(conn->core->reactor), &task->early);
+	if (UNLIKELY(task->cover != NULL)) {
+		free(task->cover);
+		task->cover = NULL;
+	}
 	if (task->flags & TASK_STARTED) {
 		if (UNLIKELY(task->flags & TASK_IMMEDIATE))
 			session->immediate--;

@@ -6,6 +6,7 @@
  * when all that was announced has come; the initiator reads it in the sense.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "iscsi/ffp.h"
 #include "iscsi/reassign.h"
@@ -72,6 +73,7 @@ void dataout_land(struct iscsi_task *task, struct transport_rx *rx, uint32_t off
 {
 	task->flags |= TASK_LANDING;
 	task->landing_length = length;
+	task->landing_offset = offset;
 	task->conn->landing = task;
 	rx->context = task;
 	rx->sink = choose_sink(task, rx, offset, length);
@@ -113,6 +115,19 @@ void dataout_take_early(struct iscsi_task *task, uint32_t offset, uint32_t lengt
 		arena_give(arena_of(task), &task->early);
 }
 
+void dataout_gap(struct iscsi_task *task, bool is_landing)
+{
+	uint32_t prefix;
+
+	if (!(task->recovery & RECOVERY_GAP) && task->cover != NULL) {
+		prefix = cover_prefix(task->cover);
+		if (is_landing)
+			prefix = min(prefix, task->landing_offset);
+		task->received = min(prefix, task->received);
+	}
+	task->recovery |= RECOVERY_GAP;
+}
+
 void dataout_landed(struct iscsi_task *task, const struct transport_rx *rx)
 {
 	struct iscsi_conn *conn = task->conn;
@@ -122,7 +137,7 @@ void dataout_landed(struct iscsi_task *task, const struct transport_rx *rx)
 	if (UNLIKELY(rx->data_digest_error)) {
 		reject_send(conn, rx->bhs, ISCSI_REJECT_DATA_DIGEST_ERROR, "data digest");
 		if (conn->level != 0)
-			task->recovery |= RECOVERY_GAP;
+			dataout_gap(task, true);
 		else if (task->error == 0)
 			task->error = -EBADMSG;
 	}
@@ -133,7 +148,7 @@ void dataout_landed(struct iscsi_task *task, const struct transport_rx *rx)
 	}
 	if (UNLIKELY(task->flags & TASK_EARLY)) {
 		task->flags &= (uint16_t)~TASK_EARLY;
-		dataout_take_early(task, task->received, task->landing_length);
+		dataout_take_early(task, task->landing_offset, task->landing_length);
 	}
 	task->received += task->landing_length;
 	counter_add(&task->session->bytes_in, task->landing_length);
@@ -153,7 +168,7 @@ void dataout_landing_lost(struct iscsi_task *task)
 	task->conn->landing = NULL;
 	task->flags &= (uint16_t)~(TASK_LANDING | TASK_EARLY);
 	if (reassign_is_stranded(task))
-		task->recovery |= RECOVERY_GAP;
+		dataout_gap(task, true);
 	else
 		task->error = -ECANCELED;
 	if (!(task->flags & TASK_HELD))
@@ -164,18 +179,38 @@ void dataout_landing_lost(struct iscsi_task *task)
 
 /* --- unsolicited Data-Out --- */
 
-static const char *find_fault(const struct iscsi_task *task, const struct bhs *bhs,
-			      uint32_t length)
+/* DataPDUInOrder=No (section 13.18): in any order, but nothing twice, and no hole at the end. */
+static const char *find_fault_unordered(struct iscsi_task *task, const struct bhs *bhs,
+					uint32_t offset, uint32_t length)
+{
+	if (task->cover == NULL) {
+		task->cover = malloc(sizeof(*task->cover));
+		if (task->cover == NULL)
+			return "no memory to keep count of it";
+		cover_init(task->cover);
+		cover_add(task->cover, 0, task->received);
+	}
+	if (!cover_add(task->cover, offset, offset + length))
+		return "the same data twice, or too many holes in it";
+	if (bhs_is_final(bhs) && cover_prefix(task->cover) != task->received + length)
+		return "F bit set before all data has come";
+	return NULL;
+}
+
+static const char *find_fault(struct iscsi_task *task, const struct bhs *bhs, uint32_t length)
 {
 	uint32_t offset = get_be32(bhs->raw + BHS_AT_BUFFER_OFFSET);
 	uint32_t most = min(task->session->keys.first_burst, task->expected);
 
 	if (get_be32(bhs->raw + BHS_AT_DATA_SN) != task->data_sn)
 		return "DataSN is not the next one";
-	if (offset != task->received)
-		return "Buffer Offset is not the next one";
 	if (length > most - task->received)
 		return "more unsolicited data than was announced";
+	if (UNLIKELY(!task->session->keys.data_pdu_in_order))
+		return offset > most - length ? "Buffer Offset is behind the end" :
+						find_fault_unordered(task, bhs, offset, length);
+	if (offset != task->received)
+		return "Buffer Offset is not the next one";
 	return NULL;
 }
 
@@ -203,7 +238,7 @@ void dataout_header(struct iscsi_conn *conn, struct transport_rx *rx)
 	}
 	if (UNLIKELY(conn->level != 0) &&
 	    sn_gt(get_be32(rx->bhs->raw + BHS_AT_DATA_SN), task->data_sn))
-		task->recovery |= RECOVERY_GAP;
+		dataout_gap(task, false);
 	fault = task->error == 0 && !(task->recovery & RECOVERY_GAP) ?
 			find_fault(task, rx->bhs, rx->data_length) : NULL;
 	if (fault != NULL) {

@@ -48,7 +48,8 @@ struct iscsi_values {
 	bool immediate_data;
 	unsigned max_outstanding_r2t;	/* 0: default */
 	unsigned error_recovery_level;	/* at most, up to ISCSI_RECOVERY_MAX */
-	bool data_sequence_in_order;	/* whether Yes is demanded */
+	bool data_pdu_in_order;		/* whether Yes is demanded */
+	bool data_sequence_in_order;	/* likewise */
 	unsigned default_time2wait, default_time2retain;
 	unsigned max_session_connections;	/* of one session; 0: default 4 */
 };

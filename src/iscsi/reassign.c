@@ -32,7 +32,7 @@ static void give_up_unsolicited(struct iscsi_conn *conn)
 		    !(task->flags & TASK_UNSOLICITED))
 			continue;
 		task->flags &= (uint16_t)~TASK_UNSOLICITED;
-		task->recovery |= RECOVERY_GAP;
+		dataout_gap(task, (task->flags & TASK_LANDING) != 0);
 	}
 }
 

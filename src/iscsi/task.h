@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cover.h"
 #include "base/list.h"
 #include "scsi/scsi.h"
 #include "transport/transport.h"
@@ -56,6 +57,7 @@ struct iscsi_task {
 	uint32_t bidi_expected;		/* and of data-in where there is data-out too */
 	uint32_t received;		/* bytes of data-out that came unsolicited */
 	uint32_t landing_length;
+	uint32_t landing_offset;
 	uint32_t data_sn;		/* of the next unsolicited Data-Out */
 	uint8_t recovery;		/* RECOVERY_... */
 	uint64_t serial;		/* age within the session */
@@ -71,6 +73,7 @@ struct iscsi_task {
 		uint32_t first, count;	/* Data-In PDUs that a SNACK asked for; count 0: all behind */
 		uint32_t tag;		/* SNACK Tag of an R-Data SNACK */
 	} snack;
+	struct cover *cover;		/* of unsolicited data that comes in another order */
 	struct extents early;		/* data that came before cmd.data was there or fitted */
 	uint8_t sense[2 + SCSI_SENSE_MAX];	/* SenseLength and sense */
 };
@@ -185,6 +188,12 @@ void command_finish(struct iscsi_task *task);
 void dataout_land(struct iscsi_task *task, struct transport_rx *rx, uint32_t offset,
 		  uint32_t length);
 void dataout_landed(struct iscsi_task *task, const struct transport_rx *rx);
+
+/*
+ * Unsolicited data of TASK is lost, what is landing just now too: an R2T will ask for all
+ * behind what has come without a hole.
+ */
+void dataout_gap(struct iscsi_task *task, bool is_landing);
 
 /* Moves what came while TASK was held to where the device server wants it. */
 void dataout_take_early(struct iscsi_task *task, uint32_t offset, uint32_t length);

@@ -30,6 +30,7 @@ void values_init(struct iscsi_values *values)
 		.initial_r2t = true,
 		.immediate_data = true,
 		.max_outstanding_r2t = DEFAULT_OUTSTANDING_R2T,
+		.data_pdu_in_order = true,
 		.data_sequence_in_order = true,
 		.default_time2wait = 2,
 		/* A session is not kept once its connection is gone (ErrorRecoveryLevel 0). */
@@ -127,7 +128,7 @@ void values_policy(const struct iscsi_values *values, const struct transport_lim
 	ours[KEY_MAX_BURST_LENGTH] = values->max_burst_length;
 	ours[KEY_FIRST_BURST_LENGTH] = values->first_burst_length;
 	ours[KEY_MAX_OUTSTANDING_R2T] = values->max_outstanding_r2t;
-	ours[KEY_DATA_PDU_IN_ORDER] = 1;
+	ours[KEY_DATA_PDU_IN_ORDER] = values->data_pdu_in_order;
 	/* The order of R2Ts, and data over RDMA, are ours to choose: No costs nothing. */
 	ours[KEY_DATA_SEQUENCE_IN_ORDER] = values->data_sequence_in_order;
 	ours[KEY_DEFAULT_TIME2WAIT] = values->default_time2wait;

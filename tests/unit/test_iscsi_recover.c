@@ -648,6 +648,106 @@ static void test_request__broken_has_not_come(void **state)
 	finish();
 }
 
+static void log_in_unordered(const char *more, uint32_t len)
+{
+	bed.node->config.values.data_pdu_in_order = false;
+	log_in(more, len);
+}
+
+static void test_unordered__solicited(void **state)
+{
+	static const uint32_t order[] = { 3, 0, 2, 1 };
+	struct bhs_r2t r2t;
+	uint32_t itt;
+	unsigned i;
+
+	(void)state;
+	log_in_unordered(TEXT("DataPDUInOrder=No\0DataDigest=CRC32C"));
+	itt = ini_write(&ini, 40, 8, NULL, 0, true);
+	expect_r2t(itt, 0, 0, 4096, &r2t);
+	for (i = 0; i < 4; i++)
+		ini_data_out(&ini, itt, r2t.ttt, i, order[i] * 1024, pattern + order[i] * 1024, 1024,
+			     i == 3);
+	expect_written(itt, 40, 4096);
+	/* One of them broken: all of the sequence once more. */
+	itt = ini_write(&ini, 60, 8, NULL, 0, true);
+	expect_r2t(itt, 0, 0, 4096, &r2t);
+	ini_data_out(&ini, itt, r2t.ttt, 0, 2048, pattern + 2048, 2048, false);
+	ini.bad_data_digest = true;
+	ini_data_out(&ini, itt, r2t.ttt, 1, 0, pattern + 5, 2048, true);
+	expect_reject(ISCSI_REJECT_DATA_DIGEST_ERROR);
+	expect_r2t(itt, 1, 0, 4096, &r2t);
+	ini_data_out(&ini, itt, r2t.ttt, 0, 1024, pattern + 1024, 3072, false);
+	ini_data_out(&ini, itt, r2t.ttt, 1, 0, pattern, 1024, true);
+	expect_written(itt, 60, 4096);
+	/* The same twice is no sequence: nothing may be left unwritten. */
+	itt = ini_write(&ini, 80, 8, NULL, 0, true);
+	expect_r2t(itt, 0, 0, 4096, &r2t);
+	ini_data_out(&ini, itt, r2t.ttt, 0, 0, pattern, 2048, false);
+	ini_data_out(&ini, itt, r2t.ttt, 1, 1024, pattern, 2048, true);
+	ini_expect(&ini, ISCSI_OPCODE_SCSI_RESPONSE);
+	assert_int_equal(ini.bhs.raw[BHS_AT_STATUS], 2);
+	finish();
+}
+
+static void test_unordered__unsolicited(void **state)
+{
+	struct bhs_r2t r2t;
+	uint32_t itt;
+
+	(void)state;
+	log_in_unordered(TEXT("DataPDUInOrder=No\0DataDigest=CRC32C\0InitialR2T=No"));
+	itt = ini_write(&ini, 40, 8, pattern, 512, false);
+	ini_data_out(&ini, itt, ISCSI_TAG_NONE, 0, 2048, pattern + 2048, 2048, false);
+	ini_data_out(&ini, itt, ISCSI_TAG_NONE, 1, 512, pattern + 512, 1536, true);
+	expect_written(itt, 40, 4096);
+	/* A broken one: an R2T for all behind what is whole. */
+	itt = ini_write(&ini, 60, 8, pattern, 512, false);
+	ini_data_out(&ini, itt, ISCSI_TAG_NONE, 0, 2048, pattern + 2048, 2048, false);
+	ini.bad_data_digest = true;
+	ini_data_out(&ini, itt, ISCSI_TAG_NONE, 1, 512, pattern + 3, 1536, true);
+	expect_reject(ISCSI_REJECT_DATA_DIGEST_ERROR);
+	expect_r2t(itt, 0, 512, 3584, &r2t);
+	ini_data_out(&ini, itt, r2t.ttt, 0, 512, pattern + 512, 3584, true);
+	expect_written(itt, 60, 4096);
+	/* A hole at the end. */
+	itt = ini_write(&ini, 80, 8, pattern, 512, false);
+	ini_data_out(&ini, itt, ISCSI_TAG_NONE, 0, 2048, pattern + 2048, 2048, true);
+	ini_expect(&ini, ISCSI_OPCODE_SCSI_RESPONSE);
+	assert_int_equal(ini.bhs.raw[BHS_AT_STATUS], 2);
+	finish();
+}
+
+/* Out of order and before its turn. */
+static void test_unordered__held(void **state)
+{
+	uint32_t itt, cmd_sn;
+
+	(void)state;
+	log_in_unordered(TEXT("DataPDUInOrder=No\0InitialR2T=No"));
+	cmd_sn = ini.cmd_sn++;
+	itt = ini_write(&ini, 40, 8, pattern, 512, false);
+	ini_data_out(&ini, itt, ISCSI_TAG_NONE, 0, 2048, pattern + 2048, 2048, false);
+	ini_data_out(&ini, itt, ISCSI_TAG_NONE, 1, 512, pattern + 512, 1536, true);
+	ini_expect_nothing(&ini);
+	ini.cmd_sn = cmd_sn;
+	ini_ping(&ini, NULL, 0, false);
+	ini.cmd_sn++;
+	ini_expect(&ini, ISCSI_OPCODE_NOP_IN);
+	expect_written(itt, 40, 4096);
+	/* Its turn comes in the middle of its data. */
+	cmd_sn = ini.cmd_sn++;
+	itt = ini_write(&ini, 80, 8, pattern, 512, false);
+	ini_data_out(&ini, itt, ISCSI_TAG_NONE, 0, 3072, pattern + 3072, 1024, false);
+	bed_settle(&bed);
+	ini.cmd_sn = cmd_sn;
+	ini_ping(&ini, NULL, 0, false);
+	ini.cmd_sn++;
+	ini_expect(&ini, ISCSI_OPCODE_NOP_IN);
+	ini_data_out(&ini, itt, ISCSI_TAG_NONE, 1, 512, pattern + 512, 2560, true);
+	expect_written(itt, 80, 4096);
+}
+
 static void test_sequences__answered_in_any_order(void **state)
 {
 	struct bhs_r2t r2t[3];
@@ -689,6 +789,9 @@ int main(void)
 		CASE(test_immediate__good_ones_in_any_order),
 		CASE(test_immediate__aborted_or_lost_while_it_comes),
 		CASE(test_request__broken_has_not_come),
+		CASE(test_unordered__solicited),
+		CASE(test_unordered__unsolicited),
+		CASE(test_unordered__held),
 		CASE(test_sequences__answered_in_any_order),
 	};
 

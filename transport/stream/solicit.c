@@ -22,6 +22,8 @@
 void solicit_init(struct stream_solicit *solicit)
 {
 	solicit->slots = NULL;
+	solicit->covers = NULL;
+	solicit->is_unordered = false;
 	solicit->slot_count = 0;
 	solicit->free_first = NO_SLOT;
 	solicit->free_last = NO_SLOT;
@@ -34,6 +36,8 @@ void solicit_init(struct stream_solicit *solicit)
 void solicit_free(struct stream_solicit *solicit)
 {
 	free(solicit->slots);
+	free(solicit->covers);
+	solicit->covers = NULL;
 	solicit->slots = NULL;
 }
 
@@ -50,12 +54,24 @@ static void slot_free(struct stream_solicit *solicit, int index)
 	solicit->free_last = (int16_t)index;
 }
 
+static bool covers_grow(struct stream_solicit *solicit, unsigned count)
+{
+	struct cover *covers = realloc(solicit->covers, count * sizeof(*covers));
+
+	if (covers == NULL)
+		return false;
+	solicit->covers = covers;
+	return true;
+}
+
 static bool slots_grow(struct stream_solicit *solicit)
 {
 	unsigned count = solicit->slot_count == 0 ? SOLICIT_SLOTS_FIRST : solicit->slot_count * 2;
 	struct solicit_slot *slots;
 
 	if (count > SOLICIT_SLOTS_MAX)
+		return false;
+	if (solicit->is_unordered && !covers_grow(solicit, count))
 		return false;
 	slots = realloc(solicit->slots, count * sizeof(*slots));
 	if (slots == NULL)
@@ -91,6 +107,8 @@ static int slot_take(struct stream_solicit *solicit)
 	slot->data_sn = 0;
 	slot->is_due = false;
 	slot->is_broken = false;
+	if (solicit->is_unordered)
+		cover_init(&solicit->covers[index]);
 	return index;
 }
 
@@ -280,19 +298,30 @@ bool solicit_cut(struct stream *stream, struct tx_item *item)
 
 /* --- Data-Out --- */
 
-/* RFC 7143 section 11.7: what is wrong with DATA for SLOT, or RX_NO_VIOLATION. */
-static int judge(const struct solicit_slot *slot, const struct bhs_data_out *data)
+static struct cover *cover_of(struct stream *stream, int index)
 {
+	return stream->solicit.is_unordered ? &stream->solicit.covers[index] : NULL;
+}
+
+/* RFC 7143 section 11.7: what is wrong with DATA for SLOT, or RX_NO_VIOLATION. */
+static int judge(const struct solicit_slot *slot, struct cover *cover,
+		 const struct bhs_data_out *data)
+{
+	uint32_t at = data->buffer_offset - slot->offset;
 	uint32_t left = slot->length - slot->received;
 
 	if (data->itt != slot->task->itt || data->lun != slot->task->lun)
 		return TRANSPORT_BAD_TTT;
 	if (data->data_sn != slot->data_sn)
 		return TRANSPORT_BAD_DATA_SN;
-	if (data->buffer_offset != slot->offset + slot->received)
+	if (cover == NULL && at != slot->received)
 		return TRANSPORT_BAD_OFFSET;
 	if (data->data_len > left || data->is_final != (data->data_len == left))
 		return TRANSPORT_BAD_LENGTH;
+	/* 13.18: in any order, but nothing twice. */
+	if (cover != NULL && (at > slot->length || data->data_len > slot->length - at ||
+			      !cover_add(cover, at, at + data->data_len)))
+		return TRANSPORT_BAD_OFFSET;
 	return RX_NO_VIOLATION;
 }
 
@@ -330,7 +359,7 @@ void solicit_header(struct stream *stream)
 		return;
 	if (UNLIKELY(stream_recovers(stream)) && is_out_of_turn(slot, &data))
 		return;
-	rx->violation = judge(slot, &data);
+	rx->violation = judge(slot, cover_of(stream, index), &data);
 	if (rx->violation != RX_NO_VIOLATION)
 		return;
 	rx->pdu.sink = TRANSPORT_SINK_EXTENTS;
@@ -392,8 +421,14 @@ static void recover(struct stream *stream, int index)
 		slot->generation++;
 		slot->ttt = slot->generation << SOLICIT_INDEX_BITS | (uint32_t)index;
 	} while (slot->ttt == ISCSI_TAG_NONE);
-	slot->offset += slot->received;
-	slot->length -= slot->received;
+	if (stream->solicit.is_unordered) {
+		/* What has come lies anywhere in it: all once more. */
+		st->left += slot->received;
+		cover_init(&stream->solicit.covers[index]);
+	} else {
+		slot->offset += slot->received;
+		slot->length -= slot->received;
+	}
 	slot->received = 0;
 	slot->data_sn = 0;
 	slot->is_broken = false;

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 
 #include "base/container.h"
+#include "base/cover.h"
 #include "base/events.h"
 #include "base/list.h"
 #include "proto/bhs_scsi.h"
@@ -229,6 +230,8 @@ struct solicit_slot {
 
 struct stream_solicit {
 	struct solicit_slot *slots;
+	struct cover *covers;		/* one for each slot where DataPDUInOrder=No */
+	bool is_unordered;
 	unsigned slot_count;
 	int16_t free_first, free_last;	/* in order, so that a TTT given up is remembered long */
 	struct list gets;		/* tasks with a get that runs, by stream_task.link */
