@@ -99,23 +99,25 @@ bool reassign_may_wait(const struct iscsi_task *task, int err)
 
 /* --- TASK REASSIGN --- */
 
-/* Of all connections: one that is gone may not have been found so yet. */
+/*
+ * Of all connections: one that is gone may not have been found so yet, and may even be sending.
+ * Should a tag have been used twice, the one that needs it.
+ */
 static struct iscsi_task *find_answered(const struct iscsi_session *session, uint32_t itt)
 {
-	struct list_node *node;
-	struct list_node *at;
+	const struct task_pool *pool = &session->tasks;
+	struct iscsi_task *found = NULL;
+	uint32_t i;
 
-	LIST_FOR_EACH(node, &session->conns) {
-		struct iscsi_conn *conn = container_of(node, struct iscsi_conn, session_link);
+	for (i = 0; i < pool->count; i++) {
+		struct iscsi_task *task = &pool->tasks[i];
 
-		LIST_FOR_EACH(at, &conn->sent_tasks) {
-			struct iscsi_task *task = container_of(at, struct iscsi_task, sent_link);
-
-			if (task->transport.itt == itt)
-				return task;
-		}
+		if ((task->flags & (TASK_IN_USE | TASK_RESPONDED)) ==
+			    (TASK_IN_USE | TASK_RESPONDED) &&
+		    task->transport.itt == itt && (found == NULL || task->conn->strands))
+			found = task;
 	}
-	return NULL;
+	return found;
 }
 
 /* TASK changes its allegiance. */

@@ -381,6 +381,17 @@ static void test_reassign__still_allegiant(void **state)
 	second.cmd_sn = ini.cmd_sn;
 	reassign(itt, 0, ISCSI_TMF_RESPONSE_STILL_ALLEGIANT);
 	reassign(itt + 1000, 0, ISCSI_TMF_RESPONSE_NO_TASK);
+	/* Nor is one free whose answer is being sent, or sent. */
+	loop_set_room(ini.loop, 2000);
+	ini.cmd_sn = second.cmd_sn;
+	itt = ini_read(&ini, 0, 16);
+	second.cmd_sn = ini.cmd_sn;
+	bed_settle(&bed);
+	reassign(itt, 0, ISCSI_TMF_RESPONSE_STILL_ALLEGIANT);
+	ini_expect(&ini, ISCSI_OPCODE_DATA_IN);
+	ini_expect(&ini, ISCSI_OPCODE_DATA_IN);
+	ini_expect(&ini, ISCSI_OPCODE_SCSI_RESPONSE);
+	reassign(itt, 0, ISCSI_TMF_RESPONSE_STILL_ALLEGIANT);
 }
 
 static void test_reassign__of_an_aborted_task(void **state)
