@@ -24,7 +24,7 @@ static inline void cover_init(struct cover *cover)
 	cover->count = 0;
 }
 
-/* False, and nothing has changed, when some of BEGIN .. END is there already, or no room is left. */
+/* False, with nothing changed, when some of BEGIN .. END is there already or no room is left. */
 static inline bool cover_add(struct cover *cover, uint32_t begin, uint32_t end)
 {
 	unsigned at = 0;
