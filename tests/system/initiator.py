@@ -7,6 +7,14 @@ import hashlib
 import os
 import socket
 import struct
+import sys
+
+sys.path.append(os.path.dirname(os.path.realpath(__file__)))
+
+import pcap  # noqa: E402
+
+# What goes over all connections of the program is written there, for tshark to judge.
+CAPTURE = pcap.Capture(os.environ["PINION_PCAP"]) if os.environ.get("PINION_PCAP") else None
 
 CRC_TABLE = []
 for _byte in range(256):
@@ -109,6 +117,7 @@ class Initiator:
         self.socket = socket.create_connection((address, port), timeout,
                                                (source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.flow = CAPTURE.flow() if CAPTURE else None
         self.port, self.target, self.name, self.isid, self.cid = port, target, name, isid, cid
         self.numbers = joins.numbers if joins else Numbers()
         self.exp_stat_sn = 0
@@ -128,6 +137,8 @@ class Initiator:
     # --- bytes ---
 
     def send_raw(self, data):
+        if self.flow:
+            self.flow.add(True, data)
         self.socket.sendall(data)
 
     def recv_exactly(self, count):
@@ -136,6 +147,8 @@ class Initiator:
             piece = self.socket.recv(count - len(data))
             if not piece:
                 raise Closed()
+            if self.flow:
+                self.flow.add(False, piece)
             data += piece
         return data
 

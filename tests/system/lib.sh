@@ -44,6 +44,24 @@ bounded() { # SECONDS COMMAND...
 	timeout -k 5 "$seconds" "$@"
 }
 
+# From here on what initiator.py's programs exchange is written to $PINION_PCAP ...
+capture_begin() {
+	export PINION_PCAP=$work/wire.pcap
+}
+
+# ... of which tshark must find nothing malformed that the target has sent. (In a Reject it
+# dissects the header that went back as if its data were there too.)
+capture_check() { # PDUs at least
+	local frames
+	command -v tshark >/dev/null || return 0
+	frames=$(tshark -r "$PINION_PCAP" -Y 'iscsi && tcp.srcport == 3260' 2>/dev/null | wc -l)
+	[ "$frames" -ge "$1" ] || fail "tshark sees $frames frames of the target only"
+	tshark -r "$PINION_PCAP" -Y '_ws.malformed && tcp.srcport == 3260 && !(iscsi.opcode == 0x3f)' \
+		>"$work/malformed" 2>/dev/null
+	[ ! -s "$work/malformed" ] || fail "tshark finds malformed PDUs: $(head -n 5 "$work/malformed")"
+	echo "tshark: nothing malformed in $frames frames of the target"
+}
+
 wait_for() { # SECONDS COMMAND...
 	local tries=$(($1 * 20))
 	shift
