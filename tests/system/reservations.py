@@ -252,8 +252,14 @@ def damage():
     a = daemon.session("a")
     expect(keys(a), [], "keys")
     assert os.path.exists(path + ".damaged")
-    with open(f"{WORK}/piniond.log", encoding="utf-8") as log:
-        assert "is damaged" in log.read(), "nothing in the log"
+    # The log of the start comes out when the daemon is up, which is after it serves.
+    for _ in range(100):
+        with open(f"{WORK}/piniond.log", encoding="utf-8") as log:
+            if "is damaged" in log.read():
+                break
+        time.sleep(0.05)
+    else:
+        raise AssertionError("nothing in the log")
     expect(pr_out(a, REGISTER, new_key=6, flags=APTPL), GOOD, "register")
     daemon.kill()
     daemon.start()
