@@ -91,7 +91,10 @@ static const struct setting state_settings[] = {
 	{ "default-time2retain", SETTING_INTEGER, VALUE(default_time2retain), 0, 3600, \
 	  .help = "DefaultTime2Retain, seconds" }, \
 	{ "max-session-connections", SETTING_INTEGER, VALUE(max_session_connections), 1, 65535, \
-	  .help = "most connections of one session: what MaxConnections is negotiated to" },
+	  .help = "most connections of one session: what MaxConnections is negotiated to" }, \
+	{ "target-latency-ms", SETTING_INTEGER, VALUE(target_latency_ms), 0, \
+	  ISCSI_TARGET_LATENCY_MAX_MS, \
+	  .help = "milliseconds above which a session may have fewer commands outstanding; 0: never" },
 /* clang-format on */
 
 const struct setting config_override_settings[] = {

@@ -374,6 +374,8 @@ struct json_object *report_session(const struct iscsi_session_info *session)
 	add_number(object, "exp_cmd_sn", session->exp_cmd_sn);
 	add_number(object, "max_cmd_sn", session->max_cmd_sn);
 	add_number(object, "commands", session->commands);
+	add_number(object, "window", session->window);
+	add_number(object, "latency_us", session->latency_us);
 	add_number(object, "commands_done", session->commands_done);
 	add_number(object, "bytes_in", session->bytes_in);
 	add_number(object, "bytes_out", session->bytes_out);

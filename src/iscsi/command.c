@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "iscsi/ffp.h"
+#include "iscsi/pace.h"
 #include "iscsi/reassign.h"
 #include "iscsi/recover.h"
 
@@ -511,6 +512,7 @@ static void complete(struct scsi_cmd *cmd)
 	struct iscsi_task *task = task_of_cmd(cmd);
 
 	task->flags |= TASK_COMPLETED | (cmd->aborted ? TASK_ABORTED : 0);
+	pace_completed(task);
 	task_progress(task);
 }
 
@@ -597,6 +599,7 @@ void task_progress(struct iscsi_task *task)
 		transport_get_data(task->conn->wire, &task->transport);
 	} else {
 		task->flags |= TASK_RECEIVED;
+		pace_data_is_here(task);
 		scsi_data_out_received(&task->cmd, 0);
 	}
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "iscsi/ffp.h"
+#include "iscsi/pace.h"
 #include "iscsi/reassign.h"
 #include "iscsi/recover.h"
 
@@ -273,6 +274,7 @@ void dataout_get_done(struct transport_conn *wire, struct transport_task *transp
 	}
 	if (LIKELY(err == 0)) {
 		task->flags |= TASK_RECEIVED;
+		pace_data_is_here(task);
 		counter_add(&task->session->bytes_in, transport->get_length);
 	}
 	scsi_data_out_received(&task->cmd, err);

@@ -34,6 +34,7 @@ enum iscsi_digest_policy {
 /* RFC 7143 section 12.1.3 and RFC 3720's 96 bits: what a secret must have. */
 #define ISCSI_SECRET_MIN 12
 #define ISCSI_QUEUE_DEPTH_MAX 1024
+#define ISCSI_TARGET_LATENCY_MAX_MS 60000
 #define ISCSI_RECOVERY_MAX 2	/* the highest ErrorRecoveryLevel */
 
 /* What a session is to be like. Most of it goes into its negotiation. */
@@ -52,6 +53,7 @@ struct iscsi_values {
 	bool data_sequence_in_order;	/* likewise */
 	unsigned default_time2wait, default_time2retain;
 	unsigned max_session_connections;	/* of one session; 0: default 4 */
+	unsigned target_latency_ms;	/* above which the window shrinks; 0: it does not */
 };
 
 /* Values that hold for one portal or target: those whose bytes are set in GIVEN. */
@@ -222,6 +224,8 @@ struct iscsi_session_info {
 	bool initial_r2t, immediate_data;
 	uint32_t exp_cmd_sn, max_cmd_sn;
 	unsigned commands;		/* outstanding */
+	uint32_t window;		/* how many there may be now */
+	uint64_t latency_us;		/* of its commands, a moving average */
 	uint64_t commands_done, bytes_in, bytes_out;	/* data-out and data-in */
 	uint64_t age_s;
 	struct iscsi_event_info events[16];	/* the last ones, oldest first */

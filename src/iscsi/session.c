@@ -14,6 +14,7 @@
 #include "iscsi/access.h"
 #include "iscsi/ffp.h"
 #include "iscsi/login.h"
+#include "iscsi/pace.h"
 #include "iscsi/registry.h"
 
 /* --- memory and window --- */
@@ -31,7 +32,7 @@ static struct arena *arena_of(const struct iscsi_session *session)
 static int reserve(struct iscsi_session *session, uint32_t slots)
 {
 	if (session->slot_bytes == 0) {
-		session->window = slots;
+		pace_grant(session, slots);
 		return 0;
 	}
 	for (; slots != 0; slots /= 2) {
@@ -40,7 +41,7 @@ static int reserve(struct iscsi_session *session, uint32_t slots)
 		if (arena_reserve(arena_of(session), (size_t)all * session->slot_bytes) != 0)
 			continue;
 		session->reserved_slots = all;
-		session->window = slots;
+		pace_grant(session, slots);
 		return 0;
 	}
 	return -ENOMEM;
@@ -56,14 +57,14 @@ static void unreserve(struct iscsi_session *session)
 
 void session_grow(struct iscsi_session *session)
 {
-	uint32_t step = min(session->window, session->depth - session->window);
+	uint32_t step = min(session->granted, session->depth - session->granted);
 
 	if (step == 0 || session->slot_bytes == 0)
 		return;
 	if (arena_reserve(arena_of(session), (size_t)step * session->slot_bytes) != 0)
 		return;
 	session->reserved_slots += step;
-	session->window += step;
+	pace_grant(session, session->granted + step);
 	session_window_opened(session);
 }
 
@@ -110,6 +111,7 @@ static int create_normal(struct iscsi_session *session, const struct transport_l
 	uint32_t depth = session->values.queue_depth;
 
 	session->depth = limits->window_max != 0 ? min(depth, limits->window_max) : depth;
+	pace_init(session);
 	session->unsolicited_max = unsolicited_max(session);
 	session->slot_bytes = (uint32_t)align_up(session->unsolicited_max, EXTENT_MIN);
 	if (reserve(session, session->depth) != 0)

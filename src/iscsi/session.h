@@ -38,6 +38,15 @@ struct held {
 	uint8_t data[];
 };
 
+/* How long its commands take, and what follows from that; see iscsi/pace.h. */
+struct pace {
+	uint64_t target_ns;		/* 0: nothing follows */
+	uint64_t average_ns;
+	uint64_t changed_ns;		/* when slots became what they are */
+	uint32_t slots;
+	uint32_t peak;			/* most commands at a time since the last sample */
+};
+
 struct iscsi_session {
 	/* what every command touches */
 	struct iscsi_core *core;
@@ -54,9 +63,10 @@ struct iscsi_session {
 	uint32_t active;		/* commands that hold a slot of the window */
 	uint32_t used;			/* and those whose task is still in use */
 	uint32_t immediate;		/* immediate ones in use */
-	uint32_t window;		/* slots: follows memory, at least 1 */
+	uint32_t window;		/* slots: follows memory and latency, at least 1 */
 	uint32_t unsolicited_max;	/* bytes that a command may bring unasked */
 	struct transport_keys keys;	/* but for those that each connection has for itself */
+	struct pace pace;		/* and what latency allows */
 	struct counter commands_done;
 	struct counter bytes_in;	/* data-out */
 	struct counter bytes_out;	/* data-in */
@@ -76,6 +86,7 @@ struct iscsi_session {
 	uint16_t group;			/* portal group */
 	struct iscsi_values values;	/* of its portal and target */
 	uint32_t depth;			/* the most that window may become */
+	uint32_t granted;		/* slots that memory allows: window is no more */
 	uint32_t slot_bytes;		/* of reserve for each slot */
 	uint32_t reserved_slots;
 	struct list held;

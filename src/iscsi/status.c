@@ -117,6 +117,8 @@ static void describe_session(const struct iscsi_session *session, struct iscsi_s
 	info->exp_cmd_sn = session->exp_cmd_sn;
 	info->max_cmd_sn = session->max_cmd_sn;
 	info->commands = session->active + session->immediate;
+	info->window = session->window;
+	info->latency_us = session->pace.average_ns / CLOCK_NS_PER_US;
 	info->commands_done = counter_read(&session->commands_done);
 	info->bytes_in = counter_read(&session->bytes_in);
 	info->bytes_out = counter_read(&session->bytes_out);

@@ -60,6 +60,7 @@ struct iscsi_task {
 	uint32_t landing_offset;
 	uint32_t data_sn;		/* of the next unsolicited Data-Out */
 	uint8_t recovery;		/* RECOVERY_... */
+	uint64_t since_ns;		/* when its data-out was here, in those that are timed (pace.h) */
 	uint64_t serial;		/* age within the session */
 	struct iscsi_session *session;
 	struct iscsi_conn *conn;	/* that has its allegiance */

@@ -15,6 +15,11 @@
 #define DEFAULT_OUTSTANDING_R2T 4
 #define DEFAULT_SESSION_CONNECTIONS 4
 #define RECOVERY_TIME2RETAIN 20
+/*
+ * Far below the 30 s after which initiators give a command up, and far above what a store
+ * takes that is not overloaded: one whose full queue takes a second loses nothing by a shorter one.
+ */
+#define DEFAULT_TARGET_LATENCY_MS 1000
 /* What the arena's reserve can surely give to one command (sys/arena.h). */
 #define FIRST_BURST_MAX (EXTENTS_MAX * EXTENT_MIN)
 
@@ -36,6 +41,7 @@ void values_init(struct iscsi_values *values)
 		/* A session is not kept once its connection is gone (ErrorRecoveryLevel 0). */
 		.default_time2retain = 0,
 		.max_session_connections = DEFAULT_SESSION_CONNECTIONS,
+		.target_latency_ms = DEFAULT_TARGET_LATENCY_MS,
 	};
 }
 
@@ -73,7 +79,8 @@ int values_check(struct iscsi_values *values)
 	    values->first_burst_length < 512 || values->max_outstanding_r2t > 65535 ||
 	    values->error_recovery_level > ISCSI_RECOVERY_MAX ||
 	    values->max_session_connections > 65535 || values->default_time2wait > 3600 ||
-	    values->default_time2retain > 3600)
+	    values->default_time2retain > 3600 ||
+	    values->target_latency_ms > ISCSI_TARGET_LATENCY_MAX_MS)
 		return -EINVAL;
 	return 0;
 }
