@@ -419,6 +419,30 @@ static void test_end__graceful_sends_and_lets_the_peer_disconnect(void **state)
 	assert_true(fake_is_gone(bed->peer));
 }
 
+/* The peer's disconnect comes when all is said, but before the id waits for it. */
+static void test_end__parting_that_comes_early(void **state)
+{
+	struct bed *bed = *state;
+	unsigned turns;
+
+	bed_connect(bed);
+	transport_terminate(bed->conn, true);
+	/* whatever the turn in which it comes */
+	for (turns = 0; turns < 4; turns++) {
+		struct fake_peer *peer = bed->peer;
+
+		for (unsigned i = 0; i < turns; i++)
+			reactor_turn(bed->reactors[1], 0);
+		fake_event(peer, RDMA_CM_EVENT_DISCONNECTED, 0);
+		bed_run(bed);
+		assert_true(fake_is_gone(peer));
+		bed_disconnect(bed);
+		bed_connect(bed);
+		transport_terminate(bed->conn, true);
+	}
+	bed->log_len = 0;
+}
+
 static void test_end__parting_is_bounded(void **state)
 {
 	struct bed *bed = *state;
@@ -640,6 +664,7 @@ int main(void)
 		TEST(test_end__flushed_receives_are_news_enough),
 		TEST(test_end__terminate_at_once),
 		TEST(test_end__graceful_sends_and_lets_the_peer_disconnect),
+		TEST(test_end__parting_that_comes_early),
 		TEST(test_end__parting_is_bounded),
 		TEST(test_end__parting_ends_with_the_listener),
 		TEST(test_end__parting_device_removed),

@@ -107,7 +107,7 @@ static void release(struct iser_conn *conn)
 	iser_receive_free(conn);
 	iser_transmit_free(conn);
 	iser_slab_give(&conn->slab, arena);
-	if (!conn->parts || !part(conn))
+	if (!conn->parts || conn->has_parted || !part(conn))
 		verbs_of(conn)->destroy_id(conn->id);
 	if (conn->cq != NULL)
 		iser_cq_give(conn->cq, conn->cq_entries);
@@ -253,6 +253,9 @@ void iser_conn_event(struct iser_party *party, enum rdma_cm_event_type type, int
 	struct iser_conn *conn = container_of(party, struct iser_conn, party);
 
 	note(conn, rdma_event_str(type), type, (uint64_t)-status);
+	/* Also when it is closing already: this comes once. */
+	if (type == RDMA_CM_EVENT_DISCONNECTED || type == RDMA_CM_EVENT_DEVICE_REMOVAL)
+		conn->has_parted = true;
 	if (conn->state == ISER_ARRIVING) {
 		conn->end_error = -ECONNRESET;
 		return;

@@ -382,6 +382,7 @@ struct iser_conn {
 	bool is_full;			/* full feature phase with RDMA */
 	bool may_invalidate;		/* SEND with Invalidate, by the peer and by us */
 	bool parts;			/* all is said: the peer shall disconnect */
+	bool has_parted;		/* it has, or its device has gone */
 	uint8_t responder_resources;	/* as the peer asked for them */
 	uint64_t stall_ns;
 	uint32_t recv_depth, cq_entries;
