@@ -317,9 +317,10 @@ struct transport_listener_config {
 	int (*connected)(void *user, struct transport_conn *conn);
 	/*
 	 * On that reactor's thread: a connection that place accepted has come to nothing before
-	 * connected (never after it, whatever it returned).
+	 * connected (never after it, whatever it returned). PEER: as it was placed, perhaps with
+	 * a port; conn->peer of one that is connected is the same address.
 	 */
-	void (*lost)(void *user, struct reactor *reactor);
+	void (*lost)(void *user, struct reactor *reactor, const char *peer);
 };
 
 struct transport_listener_ops {

@@ -106,7 +106,7 @@ static const struct setting iscsi_settings[] = {
 	{ "max-connections", SETTING_INTEGER, ISCSI(max_connections), 1, 65536,
 	  .help = "most connections, logged in or not" },
 	{ "max-login-connections", SETTING_INTEGER, ISCSI(max_login_connections), 1, 65536,
-	  .help = "most of them that have not logged in yet" },
+	  .help = "most of them that have not logged in yet; half of that for each address" },
 	{ "login-timeout", SETTING_INTEGER, ISCSI(login_timeout_s), 1, 600,
 	  .help = "seconds in which a login must end" },
 	{ "nop-interval", SETTING_INTEGER, ISCSI(nop_interval_s), 0, 3600,

@@ -29,7 +29,7 @@ static void enter_admission(struct iscsi_conn *conn)
 static void leave_login_phase(struct iscsi_conn *conn)
 {
 	if (conn->counted_login)
-		node_login_ended(conn->core->node);
+		node_login_ended(conn->core->node, conn->peer);
 	conn->counted_login = false;
 }
 
@@ -481,7 +481,7 @@ int conn_connected(void *user, struct transport_conn *wire)
 	if (!atomic_load_explicit(&portal->node->closing, memory_order_relaxed))
 		conn = calloc(1, sizeof(*conn));
 	if (conn == NULL) {
-		node_login_ended(portal->node);
+		node_login_ended(portal->node, wire->peer);
 		node_connection_ended(core);
 		return -ECONNABORTED;
 	}

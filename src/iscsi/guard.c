@@ -45,8 +45,7 @@ void guard_destroy(struct guard *guard)
 	free(guard);
 }
 
-/* What counts as one address: of IPv6 whoever has one has all of a /64. */
-static struct ip key_of(const struct ip *ip)
+struct ip guard_key(const struct ip *ip)
 {
 	struct ip key = { { 0 } };
 
@@ -117,7 +116,7 @@ static uint64_t *first_end(struct suspect *suspect)
 
 unsigned guard_failed(struct guard *guard, const struct ip *ip, uint64_t now_ns)
 {
-	struct ip key = key_of(ip);
+	struct ip key = guard_key(ip);
 	struct suspect *suspect;
 	unsigned penalty;
 
@@ -136,7 +135,7 @@ unsigned guard_failed(struct guard *guard, const struct ip *ip, uint64_t now_ns)
 
 bool guard_admits(struct guard *guard, const struct ip *ip, uint64_t now_ns)
 {
-	struct ip key = key_of(ip);
+	struct ip key = guard_key(ip);
 	struct suspect *suspect;
 	bool admits;
 

@@ -22,6 +22,9 @@
 
 struct guard;
 
+/* What counts as one address (NULL: unknown): of IPv6 whoever has one has all of a /64. */
+struct ip guard_key(const struct ip *ip);
+
 /* NULL when memory is short. */
 struct guard *guard_create(void);
 void guard_destroy(struct guard *guard);

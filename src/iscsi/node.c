@@ -13,6 +13,7 @@
 #include "iscsi/access.h"
 #include "iscsi/conn.h"
 #include "iscsi/guard.h"
+#include "iscsi/lobby.h"
 #include "iscsi/registry.h"
 #include "iscsi/session.h"
 #include "iscsi/values.h"
@@ -154,7 +155,7 @@ bool iscsi_node_is_open(const struct iscsi_node *node, const char *name)
 	return target != NULL && node_access(node, target) == NULL;
 }
 
-/* The guard, and what targets without an access list have: nothing, or an empty one. */
+/* The guard, the lobby, and what targets without an access list have: nothing, or an empty one. */
 static int close_node(struct iscsi_node *node)
 {
 	struct iscsi_access *closed;
@@ -163,7 +164,8 @@ static int close_node(struct iscsi_node *node)
 	int err;
 
 	node->guard = guard_create();
-	if (node->guard == NULL)
+	node->lobby = lobby_create(node->config.max_login_connections);
+	if (node->guard == NULL || node->lobby == NULL)
 		return -ENOMEM;
 	if (!node->config.require_access)
 		return 0;
@@ -245,6 +247,7 @@ void iscsi_node_destroy(struct iscsi_node *node)
 	while ((link = list_pop_front(&node->accesses)) != NULL)
 		access_destroy(container_of(link, struct iscsi_access, link));
 	guard_destroy(node->guard);
+	lobby_destroy(node->lobby);
 	registry_destroy(node->registry);
 	free(node->drain);
 	free(node->cores);
@@ -349,8 +352,11 @@ struct iscsi_core *node_core(struct iscsi_node *node, const struct reactor *reac
 
 /* --- portals and placement --- */
 
-void node_login_ended(struct iscsi_node *node)
+void node_login_ended(struct iscsi_node *node, const char *peer)
 {
+	struct ip ip;
+
+	lobby_leave(node->lobby, ip_parse_host(peer, &ip) == 0 ? &ip : NULL);
 	atomic_fetch_sub_explicit(&node->logins, 1, memory_order_relaxed);
 }
 
@@ -390,7 +396,10 @@ static struct iscsi_core *least_loaded(struct iscsi_node *node, int numa)
 	return best != NULL ? best : least_loaded(node, ANY_NUMA_NODE);
 }
 
-/* Whether a connection from PEER may come to PORTAL, before anything is spent on it. */
+/*
+ * Whether a connection from PEER may come to PORTAL, before anything is spent on it: then
+ * it has its place in the lobby.
+ */
 static bool is_welcome(struct iscsi_portal *portal, const char *peer)
 {
 	struct iscsi_node *node = portal->node;
@@ -402,6 +411,8 @@ static bool is_welcome(struct iscsi_portal *portal, const char *peer)
 		why = "the portal's access list does not admit the address";
 	else if (!guard_admits(node->guard, ip, reactor_now_ns(portal->reactor)))
 		why = "too many failed logins from this address";
+	else if (!lobby_enter(node->lobby, ip))
+		why = "too many logins under way from this address";
 	if (why == NULL)
 		return true;
 	counter_increment(&node->cores[0].connections_refused);
@@ -441,11 +452,11 @@ struct reactor *node_place(void *user, const char *peer)
 	return place_near(user, peer, ANY_NUMA_NODE);
 }
 
-static void lost(void *user, struct reactor *reactor)
+static void lost(void *user, struct reactor *reactor, const char *peer)
 {
 	struct iscsi_portal *portal = user;
 
-	node_login_ended(portal->node);
+	node_login_ended(portal->node, peer);
 	node_connection_ended(node_core(portal->node, reactor));
 }
 

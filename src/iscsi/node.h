@@ -82,6 +82,7 @@ struct iscsi_node {
 	const struct iscsi_access *discovery_access;	/* NULL: for all */
 	const struct iscsi_access *closed;	/* for targets without one, where that is so */
 	struct guard *guard;
+	struct lobby *lobby;
 	struct registry *registry;	/* of cores[0] */
 	_Atomic unsigned connections;	/* of all cores, from place on */
 	_Atomic unsigned logins;	/* of them, those not yet in full feature phase */
@@ -120,8 +121,8 @@ struct reactor *node_place(void *user, const char *peer);
 void node_place_on(struct iscsi_core *core);
 void node_unplace(struct iscsi_core *core);
 
-/* One connection is no longer in its login phase; one is no longer at all. Any thread. */
-void node_login_ended(struct iscsi_node *node);
+/* One connection from PEER is no longer in its login phase; one is no longer at all. Any thread. */
+void node_login_ended(struct iscsi_node *node, const char *peer);
 void node_connection_ended(struct iscsi_core *core);
 
 /*

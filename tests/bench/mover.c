@@ -156,10 +156,11 @@ static int connected(void *user, struct transport_conn *conn)
 	return conn->ops->enable(conn, &connection->server->keys);
 }
 
-static void lost(void *user, struct reactor *reactor)
+static void lost(void *user, struct reactor *reactor, const char *peer)
 {
 	(void)user;
 	(void)reactor;
+	(void)peer;
 }
 
 static const char usage[] =

@@ -206,10 +206,11 @@ static int connected(void *user, struct transport_conn *conn)
 	return 0;
 }
 
-static void lost(void *user, struct reactor *reactor)
+static void lost(void *user, struct reactor *reactor, const char *peer)
 {
 	(void)user;
 	(void)reactor;
+	(void)peer;
 }
 
 /* --- what an input does --- */

@@ -12,6 +12,7 @@
 #include "base/container.h"
 #include "iscsi/access.h"
 #include "iscsi/guard.h"
+#include "iscsi/lobby.h"
 
 #define COUNT(type, ...) (sizeof((type[]){ __VA_ARGS__ }) / sizeof(type))
 #define NAMES(...) .initiators = (const char *const[]){ __VA_ARGS__ }, \
@@ -321,6 +322,92 @@ static void test_guard__ipv6_by_64(void **state)
 	guard_destroy(guard);
 }
 
+/* --- the lobby --- */
+
+static void test_lobby__half_for_each_address(void **state)
+{
+	struct lobby *lobby = lobby_create(6);
+	struct ip a = address("192.0.2.1"), b = address("192.0.2.2"), c = address("192.0.2.3");
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		assert_true(lobby_enter(lobby, &a));
+	assert_false(lobby_enter(lobby, &a));
+	for (i = 0; i < 3; i++)
+		assert_true(lobby_enter(lobby, i == 0 ? &b : NULL));
+	/* Now the whole is full. */
+	assert_false(lobby_enter(lobby, &c));
+	lobby_leave(lobby, &a);
+	assert_true(lobby_enter(lobby, &c));
+	assert_false(lobby_enter(lobby, &a));
+	lobby_leave(lobby, NULL);
+	assert_true(lobby_enter(lobby, &a));
+	assert_false(lobby_enter(lobby, &a));
+	lobby_destroy(lobby);
+}
+
+static void test_lobby__ipv6_by_64(void **state)
+{
+	struct lobby *lobby = lobby_create(4);
+	struct ip a = address("2001:db8:0:1::1"), b = address("2001:db8:0:1:ffff::2"),
+		  c = address("2001:db8:0:2::1");
+
+	(void)state;
+	assert_true(lobby_enter(lobby, &a));
+	assert_true(lobby_enter(lobby, &b));
+	assert_false(lobby_enter(lobby, &a));
+	assert_true(lobby_enter(lobby, &c));
+	lobby_destroy(lobby);
+}
+
+/* Even of one place somebody has it. */
+static void test_lobby__of_one(void **state)
+{
+	struct lobby *lobby = lobby_create(1);
+	struct ip a = address("192.0.2.1");
+
+	(void)state;
+	assert_true(lobby_enter(lobby, &a));
+	assert_false(lobby_enter(lobby, &a));
+	lobby_leave(lobby, &a);
+	assert_true(lobby_enter(lobby, &a));
+	lobby_destroy(lobby);
+}
+
+/* Against counts kept apart: whoever comes and goes, in any order, is found again. */
+static void test_lobby__comes_and_goes(void **state)
+{
+	enum { PLACES = 64, ADDRESSES = 97 };
+	struct lobby *lobby = lobby_create(PLACES);
+	unsigned counts[ADDRESSES] = { 0 };
+	unsigned taken = 0;
+	uint32_t random = 1;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 200000; i++) {
+		struct ip ip = address("10.0.0.0");
+		unsigned who;
+
+		random = random * 1664525 + 1013904223;
+		who = random % ADDRESSES;
+		ip.bytes[15] = (uint8_t)who;
+		if (random >> 31 != 0) {
+			bool may = counts[who] < PLACES / 2 && taken < PLACES;
+
+			assert_int_equal(lobby_enter(lobby, &ip), may);
+			counts[who] += may;
+			taken += may;
+		} else if (counts[who] != 0) {
+			lobby_leave(lobby, &ip);
+			counts[who]--;
+			taken--;
+		}
+	}
+	lobby_destroy(lobby);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +421,10 @@ int main(void)
 		cmocka_unit_test(test_guard__grows_and_forgets),
 		cmocka_unit_test(test_guard__bounded),
 		cmocka_unit_test(test_guard__ipv6_by_64),
+		cmocka_unit_test(test_lobby__half_for_each_address),
+		cmocka_unit_test(test_lobby__ipv6_by_64),
+		cmocka_unit_test(test_lobby__of_one),
+		cmocka_unit_test(test_lobby__comes_and_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

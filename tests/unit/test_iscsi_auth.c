@@ -620,7 +620,7 @@ static void test_guard__refuses_connections(void **state)
 	assert_true(bed_has_logged(&bed, "too many failed logins from this address"));
 	other = node_place(bed.portal, "192.0.2.10:1234");
 	assert_non_null(other);
-	node_login_ended(bed.node);
+	node_login_ended(bed.node, "192.0.2.10:1234");
 	node_connection_ended(node_core(bed.node, other));
 	iscsi_node_get_info(bed.node, &info);
 	assert_int_equal(info.connections_refused, 1);

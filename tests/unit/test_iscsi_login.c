@@ -595,13 +595,27 @@ static void test_timeout__of_a_slow_login(void **state)
 
 static void test_limit__of_connections(void **state)
 {
+	struct reactor *others[2];
 	struct ini second;
+	unsigned i;
 
 	(void)state;
-	bed.config.max_login_connections = 2;
+	bed.config.max_login_connections = 4;
 	start();
 	ini_connect(&second, &bed);
-	assert_null(node_place(bed.portal, "192.0.2.10"));
+	/* Its address has half of the places now, and the others are not for it. */
+	bed.log[0] = '\0';
+	assert_null(node_place(bed.portal, "192.0.2.9:4711"));
+	assert_true(bed_has_logged(&bed, "too many logins under way from this address"));
+	for (i = 0; i < 2; i++) {
+		others[i] = node_place(bed.portal, "192.0.2.10");
+		assert_non_null(others[i]);
+	}
+	assert_null(node_place(bed.portal, "192.0.2.11"));
+	for (i = 0; i < 2; i++) {
+		node_login_ended(bed.node, "192.0.2.10");
+		node_connection_ended(node_core(bed.node, others[i]));
+	}
 	ini_login(&second, NULL, 0);
 	ini_free(&ini);
 	ini_connect(&ini, &bed);

@@ -110,10 +110,12 @@ static int connected(void *user, struct transport_conn *conn)
 	return 0;
 }
 
-static void lost(void *user, struct reactor *reactor)
+static void lost(void *user, struct reactor *reactor, const char *peer)
 {
 	struct bed *bed = user;
 
+	/* The same as was placed, but for the port. */
+	assert_memory_equal(peer, "192.0.2.1", strlen("192.0.2.1"));
 	assert_ptr_equal(reactor, bed->reactors[bed->place]);
 	bed->lost++;
 }

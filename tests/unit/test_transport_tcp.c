@@ -128,9 +128,10 @@ static int up_connected(void *user, struct transport_conn *conn)
 	return conn->ops->enable(conn, &rig->keys);
 }
 
-static void up_lost(void *user, struct reactor *reactor)
+static void up_lost(void *user, struct reactor *reactor, const char *peer)
 {
 	(void)reactor;
+	(void)peer;
 	((struct rig *)user)->lost_count++;
 }
 

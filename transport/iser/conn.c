@@ -139,7 +139,7 @@ static void tell_end(struct iser_conn *conn)
 
 	if (!conn->is_connected) {
 		if (!conn->is_refused)
-			conn->origin.lost(conn->origin.user, conn->conn.reactor);
+			conn->origin.lost(conn->origin.user, conn->conn.reactor, conn->conn.peer);
 		return;
 	}
 	/* Those who are told may queue more. */

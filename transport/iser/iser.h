@@ -328,7 +328,7 @@ enum iser_state {
 struct iser_origin {
 	void *user;
 	int (*connected)(void *user, struct transport_conn *conn);
-	void (*lost)(void *user, struct reactor *reactor);
+	void (*lost)(void *user, struct reactor *reactor, const char *peer);
 	unsigned stall_seconds;
 };
 

@@ -134,21 +134,19 @@ void tcp_format_address(const struct sockaddr_storage *address, bool with_port, 
 	}
 }
 
-static void describe_ends(struct tcp_conn *conn)
+static void describe_ends(struct tcp_conn *conn, const char *peer)
 {
 	struct sockaddr_storage address;
 	socklen_t length = sizeof(address);
 
-	if (getpeername(conn->fd, (struct sockaddr *)&address, &length) == 0)
-		tcp_format_address(&address, true, conn->stream.conn.peer,
-				   sizeof(conn->stream.conn.peer));
-	length = sizeof(address);
+	snprintf(conn->stream.conn.peer, sizeof(conn->stream.conn.peer), "%s", peer);
 	if (getsockname(conn->fd, (struct sockaddr *)&address, &length) == 0)
 		tcp_format_address(&address, true, conn->stream.conn.local,
 				   sizeof(conn->stream.conn.local));
 }
 
-static struct tcp_conn *conn_new(struct reactor *reactor, int fd, unsigned stall_seconds)
+static struct tcp_conn *conn_new(struct reactor *reactor, int fd, const char *peer,
+				 unsigned stall_seconds)
 {
 	struct tcp_conn *conn = calloc(1, sizeof(*conn));
 
@@ -162,17 +160,18 @@ static struct tcp_conn *conn_new(struct reactor *reactor, int fd, unsigned stall
 		free(conn);
 		return NULL;
 	}
-	describe_ends(conn);
+	describe_ends(conn, peer);
 	return conn;
 }
 
-void tcp_conn_create(struct reactor *reactor, int fd, const struct tcp_origin *origin)
+void tcp_conn_create(struct reactor *reactor, int fd, const char *peer,
+		     const struct tcp_origin *origin)
 {
-	struct tcp_conn *conn = conn_new(reactor, fd, origin->stall_seconds);
+	struct tcp_conn *conn = conn_new(reactor, fd, peer, origin->stall_seconds);
 
 	if (conn == NULL) {
 		close(fd);
-		origin->lost(origin->user, reactor);
+		origin->lost(origin->user, reactor, peer);
 		return;
 	}
 	reactor_fd_register(reactor, fd);

@@ -54,6 +54,7 @@ struct transit {
 	struct reactor *reactor;
 	struct tcp_origin origin;
 	int fd;
+	char peer[64];		/* with its port */
 };
 
 /* --- accepting --- */
@@ -67,7 +68,7 @@ static void transit_deliver(struct message *message)
 {
 	struct transit *transit = container_of(message, struct transit, message);
 
-	tcp_conn_create(transit->reactor, transit->fd, &transit->origin);
+	tcp_conn_create(transit->reactor, transit->fd, transit->peer, &transit->origin);
 	free(transit);
 }
 
@@ -87,6 +88,7 @@ static void dispatch(struct tcp_listener *listener, int fd)
 	transit->reactor = listener->place(listener->origin.user, peer);
 	if (transit->reactor == NULL)
 		goto drop;
+	tcp_format_address(&address, true, transit->peer, sizeof(transit->peer));
 	transit->origin = listener->origin;
 	transit->fd = fd;
 	transit->message.deliver = transit_deliver;

@@ -13,15 +13,17 @@
 struct tcp_origin {
 	void *user;
 	int (*connected)(void *user, struct transport_conn *conn);
-	void (*lost)(void *user, struct reactor *reactor);
+	void (*lost)(void *user, struct reactor *reactor, const char *peer);
 	unsigned stall_seconds;
 };
 
 /*
  * Makes a connection of the connected socket FD, which is its from now on, on REACTOR's thread,
- * and tells iSCSI: connected or lost.
+ * and tells iSCSI: connected or lost. PEER, with the port, is who it was when it was placed: a
+ * socket whose peer has gone does not tell any more.
  */
-void tcp_conn_create(struct reactor *reactor, int fd, const struct tcp_origin *origin);
+void tcp_conn_create(struct reactor *reactor, int fd, const char *peer,
+		     const struct tcp_origin *origin);
 
 /* "192.0.2.1:40000", "[2001:db8::1]:40000"; PORT false: the address alone. */
 struct sockaddr_storage;
