@@ -25,7 +25,7 @@ struct guest {
 struct lobby {
 	pthread_mutex_t lock;
 	unsigned places;
-	unsigned each;		/* of them, for one address */
+	unsigned each; /* of them, for one address */
 	unsigned taken;
 	uint32_t mask;
 	struct guest guests[];

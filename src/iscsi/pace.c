@@ -4,8 +4,8 @@
 
 #include "base/checked.h"
 
-#define WEIGHT 8	/* a sample's part in the average is one in so many */
-#define STEP 8		/* the window changes by one slot in so many, at least by one */
+#define WEIGHT 8 /* a sample's part in the average is one in so many */
+#define STEP   8 /* the window changes by one slot in so many, at least by one */
 
 void pace_init(struct iscsi_session *session)
 {
@@ -48,8 +48,7 @@ static uint32_t slots_for(const struct iscsi_session *session, uint64_t latency_
 
 	if (pace->average_ns > pace->target_ns) {
 		/* One that takes long, a FORMAT UNIT perhaps, says nothing of the others. */
-		if (latency_ns <= pace->target_ns || !full ||
-		    session->window <= PACE_SLOTS_MIN)
+		if (latency_ns <= pace->target_ns || !full || session->window <= PACE_SLOTS_MIN)
 			return pace->slots;
 		step = step_of(session->window);
 		return max_t(uint32_t, session->window - step, PACE_SLOTS_MIN);

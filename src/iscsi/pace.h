@@ -14,8 +14,8 @@
 
 #include "iscsi/session.h"
 
-#define PACE_SLOTS_MIN 4	/* a window is not made smaller than this for latency */
-#define PACE_SAMPLE 4		/* one command in so many is timed */
+#define PACE_SLOTS_MIN 4 /* a window is not made smaller than this for latency */
+#define PACE_SAMPLE    4 /* one command in so many is timed */
 
 /* Before the first command. The window is no more than PACE has slots. */
 void pace_init(struct iscsi_session *session);

@@ -7,9 +7,9 @@
 
 #include "iscsi/session.h"
 
-#define DEPTH 32u
+#define DEPTH     32u
 #define TARGET_MS 100u
-#define BESIDE ((SESSION_IMMEDIATE_MAX + 1) * EXTENT_MIN)
+#define BESIDE    ((SESSION_IMMEDIATE_MAX + 1) * EXTENT_MIN)
 
 static struct bed bed;
 static struct ini ini;
