@@ -35,6 +35,13 @@ enum store_op {
 };
 
 #define STORE_FUA 0x01u		/* STORE_WRITE, STORE_WRITE_ZEROES: durable before done */
+/* Only of stores with protection information: */
+#define STORE_PI 0x02u		/* it comes, unchecked, behind the length bytes of data, 8 bytes a block */
+#define STORE_UNCHECKED 0x04u	/* what is written has none afterwards: all ones */
+
+/* What io->done gets where data and protection information disagree; io->run is the block's number. */
+#define STORE_GUARD_WRONG     (-EKEYREJECTED)
+#define STORE_REFERENCE_WRONG (-EKEYREVOKED)
 
 /* What a store is; constant while it is open. */
 struct store_traits {
@@ -53,6 +60,7 @@ struct store_traits {
 	 * a part; 0: none that the store would vouch for.
 	 */
 	uint32_t atomic_write;
+	uint8_t protection;		/* type of protection information, 0: none; a logical_block has 8 bytes */
 	uint8_t identity[16];		/* the same whenever this backing is opened; zeros: none */
 };
 /* One operation, embedded in whatever wants it; all zero before its first use. */
@@ -174,6 +182,44 @@ struct store {
 	const struct store_ops *ops;
 	struct store_traits traits;
 };
+
+/* --- protection information: SBC-4 section 4.21 --- */
+
+#define STORE_PI_BYTES 8u	/* of a block */
+
+/* As it is on the wire, in three numbers. */
+struct store_pi {
+	uint16_t guard;
+	uint16_t application;
+	uint32_t reference;
+};
+
+struct store_pi store_pi_get(const uint8_t bytes[STORE_PI_BYTES]);
+void store_pi_put(const struct store_pi *pi, uint8_t bytes[STORE_PI_BYTES]);
+/* Whether PI, of a medium with protection of TYPE, says that nothing is to be checked. */
+bool store_pi_is_escape(const struct store_pi *pi, unsigned type);
+/* The guard of LEN bytes of EXTENTS from byte OFFSET. */
+uint16_t store_pi_guard(const struct extents *extents, uint32_t offset, uint32_t len);
+
+struct store_protect_config {
+	struct store *data;		/* the new store's once it is open */
+	unsigned type;			/* 1, 2 or 3 */
+	uint32_t block_size;
+	const char *path;		/* of the file with the protection information; NULL: in memory */
+	bool read_only;
+	struct memory *memory;
+	struct reactor *const *reactors;
+	unsigned reactor_count;
+};
+
+/*
+ * A store that keeps protection information beside the data of another, makes it where a write
+ * comes without, and checks guard and (type 1) reference tag where it is read without STORE_PI.
+ * A block and its protection information change together for everybody who uses this store.
+ * 0 or a negative errno with ERROR filled. May block.
+ */
+int store_protect_open(const struct store_protect_config *config, struct store **out,
+		       struct store_error *error);
 
 /* The kinds of store that were built in, ended by NULL. */
 extern const struct store_ops *const store_kinds[];
