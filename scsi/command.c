@@ -16,6 +16,7 @@
 #include "scsi/job.h"
 #include "scsi/lu.h"
 #include "scsi/order.h"
+#include "scsi/protect.h"
 #include "scsi/range.h"
 #include "scsi/sense.h"
 #include "scsi/taskset.h"
@@ -197,7 +198,7 @@ int cmd_report(struct scsi_cmd *cmd)
  */
 static int refuse_bits(struct scsi_cmd *cmd, unsigned byte)
 {
-	uint8_t unused = (uint8_t)~cmd->op->usage[byte];
+	uint8_t unused = (uint8_t)~protect_usage(cmd->op, cmd->lu, byte);
 	uint8_t wrong = cmd->cdb[byte] & unused;
 	unsigned bit = log2_floor(wrong);
 
@@ -216,11 +217,16 @@ static bool check_usage_bytes(struct scsi_cmd *cmd)
 		return false;
 	}
 	for (unsigned i = 0; i < length; i++) {
-		if (cmd->cdb[i] & ~cmd->op->usage[i]) {
-			refuse_bits(cmd, i);
+		if (cmd->cdb[i] & ~protect_usage(cmd->op, cmd->lu, i)) {
+			if (protect_is_out_of_place(cmd))
+				sense_invalid_opcode(cmd);
+			else
+				refuse_bits(cmd, i);
 			return false;
 		}
 	}
+	if ((protect_bits(cmd->op, cmd->lu) & 0x20) && cmd_options(cmd) >> 5 != 0)
+		cmd->flags |= CMD_PROTECTED;
 	return true;
 }
 
@@ -348,6 +354,8 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 				return sense_software_write_protected(cmd);
 		}
 	}
+	if (UNLIKELY(cmd->flags & CMD_PROTECTED))
+		return protect_start(cmd);
 	return op->report != NULL ? cmd_report(cmd) : op->start(cmd);
 }
 

@@ -47,6 +47,7 @@ enum scsi_phase {
 #define CMD_IN_RANGE   0x08u /* it touches cmd->range */
 #define CMD_MAPPED     0x10u /* as long as its data is on the wire */
 #define CMD_LOCKED     0x20u /* it has cmd->range to itself */
+#define CMD_PROTECTED  0x40u /* RDPROTECT, WRPROTECT or VRPROTECT is not zero; protect.h */
 
 enum scsi_status {
 	SCSI_STATUS_GOOD = 0x00,
@@ -79,6 +80,7 @@ enum scsi_status {
 #define OP_KEEPS        0x10000u /* there only where there is a keeper */
 #define OP_ALUA         0x20000u /* there only with asymmetric access */
 #define OP_SETS_ALUA    0x40000u /* there only where initiators set it */
+#define OP_PROTECTS     0x80000u /* knows protection information; protect.h */
 /* What a command must have that is refused while the medium is away. */
 #define OP_OF_MEDIUM    (OP_NEEDS_MEDIUM | OP_COUNTS_READ | OP_COUNTS_WRITE | OP_MODIFIES)
 

@@ -15,6 +15,7 @@ enum {
 	HISUP = 0x10,
 	RESPONSE_FORMAT = 0x02,
 	THIRD_PARTY_COPY = 0x08,
+	PROTECT = 0x01,
 	MULTIP = 0x10,
 	CMDQUE = 0x02,
 	STANDARD_LENGTH = 96,
@@ -59,8 +60,9 @@ static void standard_data(const struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u8(out, VERSION_SPC_4);
 	cursor_put_u8(out, NORMACA | HISUP | RESPONSE_FORMAT);
 	cursor_put_u8(out, STANDARD_LENGTH - 5);
-	/* No protection yet. */
-	cursor_put_u8(out, lu != NULL ? alua_tpgs(&lu->alua) | THIRD_PARTY_COPY : 0);
+	cursor_put_u8(out, lu == NULL ? 0
+				      : alua_tpgs(&lu->alua) | THIRD_PARTY_COPY |
+						(lu->protection != 0 ? PROTECT : 0));
 	cursor_put_u8(out, MULTIP);
 	cursor_put_u8(out, CMDQUE);
 	put_names(lu, out);

@@ -375,6 +375,8 @@ static void prepare(struct lu_job *job, struct scsi_cmd *cmd, const struct job_p
 	job->io.store = job->lu->store;
 	job->io.reactor = job->reactor;
 	job->io.data = &job->data;
+	/* All is new: nobody has protected it. */
+	job->io.flags = STORE_UNCHECKED;
 	job->io.done = piece_done;
 	extents_init(&job->data);
 	job->data.borrowed = true;

@@ -19,6 +19,7 @@
 #include "scsi/job.h"
 #include "scsi/lu.h"
 #include "scsi/odx_token.h"
+#include "scsi/protect.h"
 #include "scsi/provision.h"
 #include "scsi/range.h"
 #include "scsi/taskset.h"
@@ -74,6 +75,10 @@ static int set_blocks(struct scsi_lu *lu, const struct scsi_lu_config *config,
 				traits->logical_block);
 	lu->block_size = block;
 	lu->block_shift = log2_floor(block);
+	lu->protection = traits->protection;
+	if (lu->protection != 0 && block != traits->logical_block)
+		return complain(complaint, "block size %u is not that of its protection information, %u",
+				block, traits->logical_block);
 	lu->blocks = traits->size >> lu->block_shift;
 	if (lu->blocks == 0)
 		return complain(complaint, "the store holds %llu bytes, not even one block of %u",
@@ -140,6 +145,9 @@ static int set_maximum_transfer(struct scsi_lu *lu, const struct scsi_lu_config 
 	if (bytes < lu->block_size || bytes > TRANSFER_MAX)
 		return complain(complaint, "maximum transfer of %u bytes is not between %u and %u",
 				bytes, lu->block_size, TRANSFER_MAX);
+	/* There and back, with protection information. */
+	if (lu->protection != 0)
+		bytes = min(bytes, PROTECT_TRANSFER_MAX);
 	lu->maximum_blocks = bytes >> lu->block_shift;
 	lu->atomic_blocks = min(config->store->traits.atomic_write, bytes) >> lu->block_shift;
 	lu->atomic_blocks = min(lu->atomic_blocks, (uint32_t)UINT16_MAX); /* what the CDB can say */

@@ -117,6 +117,7 @@ struct scsi_lu {
 	bool read_only;
 	bool removable;
 	bool thin;
+	uint8_t protection; /* type of protection information, 0: none */
 	_Atomic uint32_t mode_bits; /* seldom written: mode.h */
 	_Atomic bool is_ejected; /* seldom written */
 	uint16_t rotation_rate;

@@ -11,6 +11,13 @@
 #include "scsi/range.h"
 #include "scsi/sense.h"
 
+static uint64_t failed_lba(const struct scsi_cmd *cmd, int err)
+{
+	uint64_t lba = cmd->io.offset >> cmd->lu->block_shift;
+
+	return err == STORE_GUARD_WRONG || err == STORE_REFERENCE_WRONG ? lba + cmd->io.run : lba;
+}
+
 static void store_done(struct store_io *io, int err)
 {
 	struct scsi_cmd *cmd = container_of(io, struct scsi_cmd, io);
@@ -21,7 +28,7 @@ static void store_done(struct store_io *io, int err)
 	if (!(cmd->flags & CMD_MAPPED))
 		range_leave(cmd);
 	if (err < 0 && !cmd->aborted)
-		step = sense_store_error(cmd, io->op, io->offset >> cmd->lu->block_shift, err);
+		step = sense_store_error(cmd, io->op, failed_lba(cmd, err), err);
 	if (cmd->flags & CMD_SUBMITTING) {
 		/* submit takes it from here, so that long chains need no stack. */
 		cmd->flags |= CMD_STORE_DONE;

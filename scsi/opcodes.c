@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "scsi/command.h"
 #include "scsi/lu.h"
+#include "scsi/protect.h"
 #include "scsi/sense.h"
 
 enum {
@@ -72,7 +73,8 @@ static void report_one(const struct scsi_cmd *cmd, const struct scsi_op *op, boo
 	}
 	cursor_put_u8(out, (timeouts ? CTDP_ONE : 0) | SUPPORTED);
 	cursor_put_u16(out, op->cdb_length);
-	cursor_put_bytes(out, op->usage, op->cdb_length);
+	for (unsigned i = 0; i < op->cdb_length; i++)
+		cursor_put_u8(out, protect_usage(op, cmd->lu, i));
 	if (timeouts)
 		put_timeouts(op, out);
 }

@@ -18,7 +18,7 @@
 #define ALL_4 ALL_2, ALL_2
 #define ALL_8 ALL_4, ALL_4
 
-/* Byte 1 of commands that move blocks; RDPROTECT and WRPROTECT are not for us yet. */
+/* Byte 1 of commands that move blocks; what of protection: protect.h. */
 #define DPO    0x10
 #define FUA    0x08
 #define BYTCHK 0x06
@@ -28,7 +28,7 @@
 #define GROUP 0x1f
 /*
  * Bytes 2 to 9 of CDBs of 32 bytes, and from 12 on: LBA, the expected tags of
- * protection information (ignored like GROUP NUMBER), number of blocks.
+ * protection information (where there is none, ignored like GROUP NUMBER), number of blocks.
  */
 #define LONG(action) 0, 0, 0, 0, GROUP, 0x18, 0, action
 #define LONG_BLOCKS  ALL_8, ALL_8, ALL_4
@@ -122,22 +122,22 @@ static const struct scsi_op maintenance_out[] = {
 
 static const struct scsi_op variable_length[] = {
 	{ .name = "READ(32)", .start = sbc_read, .action = 0x09,
-	  .flags = OP_DATA_IN | OP_COUNTS_READ,
+	  .flags = OP_PROTECTS | OP_DATA_IN | OP_COUNTS_READ,
 	  .cdb_length = 32, .length_at = 28, .length_size = 4,
 	  .usage = { 0x7f, CONTROL, LONG(0x09), DPO | FUA, 0, LONG_BLOCKS },
 	  .permits = READS, .recommended_s = 60 },
 	{ .name = "VERIFY(32)", .start = sbc_verify, .action = 0x0a,
-	  .flags = OP_NEEDS_MEDIUM | OP_DATA_OUT,
+	  .flags = OP_PROTECTS | OP_NEEDS_MEDIUM | OP_DATA_OUT,
 	  .cdb_length = 32, .length_at = 28, .length_size = 4,
 	  .usage = { 0x7f, CONTROL, LONG(0x0a), DPO | BYTCHK, 0, LONG_BLOCKS },
 	  .permits = READS, .recommended_s = 60 },
 	{ .name = "WRITE(32)", .start = sbc_write, .action = 0x0b,
-	  .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+	  .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 	  .cdb_length = 32, .length_at = 28, .length_size = 4,
 	  .usage = { 0x7f, CONTROL, LONG(0x0b), DPO | FUA, 0, LONG_BLOCKS },
 	  .recommended_s = 60 },
 	{ .name = "WRITE AND VERIFY(32)", .start = sbc_write_and_verify, .action = 0x0c,
-	  .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+	  .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 	  .cdb_length = 32, .length_at = 28, .length_size = 4,
 	  .usage = { 0x7f, CONTROL, LONG(0x0c), DPO | BYTCHK, 0, LONG_BLOCKS },
 	  .recommended_s = 60 },
@@ -213,7 +213,7 @@ static const struct scsi_op commands[256] = {
 		   .usage = { 0x03, 0x01, 0, 0, 0xff, CONTROL, NOT_10 },
 		   .permits = ALWAYS | ANY_PORT, .recommended_s = 30 },
 	[0x04] = { .name = "FORMAT UNIT", .start = sbc_format_unit,
-		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_FORMATS, .cdb_length = 6,
+		   .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_FORMATS, .cdb_length = 6,
 		   .usage = { 0x04, 0x3f, 0, 0, 0, CONTROL, NOT_10 }, .recommended_s = 65535 },
 	[0x08] = { .name = "READ(6)", .start = sbc_read, .flags = OP_DATA_IN | OP_COUNTS_READ,
 		   .cdb_length = 6, .length_at = 4, .length_size = 1,
@@ -261,21 +261,21 @@ static const struct scsi_op commands[256] = {
 		   .flags = OP_NEEDS_MEDIUM | OP_DATA_IN, .cdb_length = 10,
 		   .usage = { 0x25, 0, 0, 0, 0, 0, 0, 0, 0, CONTROL, NOT_6 },
 		   .permits = ANY_PR, .recommended_s = 30 },
-	[0x28] = { .name = "READ(10)", .start = sbc_read, .flags = OP_DATA_IN | OP_COUNTS_READ,
+	[0x28] = { .name = "READ(10)", .start = sbc_read, .flags = OP_PROTECTS | OP_DATA_IN | OP_COUNTS_READ,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x28, DPO | FUA, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
 		   .permits = READS, .recommended_s = 60 },
 	[0x2a] = { .name = "WRITE(10)", .start = sbc_write,
-		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x2a, DPO | FUA, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
 		   .recommended_s = 60 },
 	[0x2e] = { .name = "WRITE AND VERIFY(10)", .start = sbc_write_and_verify,
-		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x2e, DPO | BYTCHK, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
 		   .recommended_s = 60 },
-	[0x2f] = { .name = "VERIFY(10)", .start = sbc_verify, .flags = OP_NEEDS_MEDIUM | OP_DATA_OUT,
+	[0x2f] = { .name = "VERIFY(10)", .start = sbc_verify, .flags = OP_PROTECTS | OP_NEEDS_MEDIUM | OP_DATA_OUT,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x2f, DPO | BYTCHK, ALL_4, GROUP, ALL_2, CONTROL, NOT_6 },
 		   .permits = READS, .recommended_s = 60 },
@@ -344,7 +344,7 @@ static const struct scsi_op commands[256] = {
 		   .action_count = COPY_OUT_OPS },
 	[0x84] = { .name = "THIRD-PARTY COPY IN", .actions = copy_in_ops,
 		   .action_count = COPY_IN_OPS },
-	[0x88] = { .name = "READ(16)", .start = sbc_read, .flags = OP_DATA_IN | OP_COUNTS_READ,
+	[0x88] = { .name = "READ(16)", .start = sbc_read, .flags = OP_PROTECTS | OP_DATA_IN | OP_COUNTS_READ,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x88, DPO | FUA, ALL_8, ALL_4, GROUP, CONTROL },
 		   .permits = READS, .recommended_s = 60 },
@@ -354,7 +354,7 @@ static const struct scsi_op commands[256] = {
 		   .usage = { 0x89, DPO | FUA, ALL_8, 0, 0, 0, 0xff, GROUP, CONTROL },
 		   .recommended_s = 60 },
 	[0x8a] = { .name = "WRITE(16)", .start = sbc_write,
-		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x8a, DPO | FUA, ALL_8, ALL_4, GROUP, CONTROL },
 		   .recommended_s = 60 },
@@ -364,11 +364,11 @@ static const struct scsi_op commands[256] = {
 		   .usage = { 0x8b, DPO | FUA, ALL_8, ALL_4, GROUP, CONTROL },
 		   .recommended_s = 60 },
 	[0x8e] = { .name = "WRITE AND VERIFY(16)", .start = sbc_write_and_verify,
-		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x8e, DPO | BYTCHK, ALL_8, ALL_4, GROUP, CONTROL },
 		   .recommended_s = 60 },
-	[0x8f] = { .name = "VERIFY(16)", .start = sbc_verify, .flags = OP_NEEDS_MEDIUM | OP_DATA_OUT,
+	[0x8f] = { .name = "VERIFY(16)", .start = sbc_verify, .flags = OP_PROTECTS | OP_NEEDS_MEDIUM | OP_DATA_OUT,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x8f, DPO | BYTCHK, ALL_8, ALL_4, GROUP, CONTROL },
 		   .permits = READS, .recommended_s = 60 },
@@ -406,21 +406,21 @@ static const struct scsi_op commands[256] = {
 		   .action_count = ARRAY_SIZE(maintenance_in) },
 	[0xa4] = { .name = "MAINTENANCE OUT", .actions = maintenance_out,
 		   .action_count = ARRAY_SIZE(maintenance_out) },
-	[0xa8] = { .name = "READ(12)", .start = sbc_read, .flags = OP_DATA_IN | OP_COUNTS_READ,
+	[0xa8] = { .name = "READ(12)", .start = sbc_read, .flags = OP_PROTECTS | OP_DATA_IN | OP_COUNTS_READ,
 		   .cdb_length = 12, .length_at = 6, .length_size = 4,
 		   .usage = { 0xa8, DPO | FUA, ALL_4, ALL_4, GROUP, CONTROL, NOT_4 },
 		   .permits = READS, .recommended_s = 60 },
 	[0xaa] = { .name = "WRITE(12)", .start = sbc_write,
-		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 		   .cdb_length = 12, .length_at = 6, .length_size = 4,
 		   .usage = { 0xaa, DPO | FUA, ALL_4, ALL_4, GROUP, CONTROL, NOT_4 },
 		   .recommended_s = 60 },
 	[0xae] = { .name = "WRITE AND VERIFY(12)", .start = sbc_write_and_verify,
-		   .flags = OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
+		   .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 		   .cdb_length = 12, .length_at = 6, .length_size = 4,
 		   .usage = { 0xae, DPO | BYTCHK, ALL_4, ALL_4, GROUP, CONTROL, NOT_4 },
 		   .recommended_s = 60 },
-	[0xaf] = { .name = "VERIFY(12)", .start = sbc_verify, .flags = OP_NEEDS_MEDIUM | OP_DATA_OUT,
+	[0xaf] = { .name = "VERIFY(12)", .start = sbc_verify, .flags = OP_PROTECTS | OP_NEEDS_MEDIUM | OP_DATA_OUT,
 		   .cdb_length = 12, .length_at = 6, .length_size = 4,
 		   .usage = { 0xaf, DPO | BYTCHK, ALL_4, ALL_4, GROUP, CONTROL, NOT_4 },
 		   .permits = READS, .recommended_s = 60 },

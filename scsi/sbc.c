@@ -8,6 +8,7 @@
 #include "scsi/command.h"
 #include "scsi/flush.h"
 #include "scsi/lu.h"
+#include "scsi/protect.h"
 #include "scsi/sense.h"
 
 int sbc_read_capacity_10(struct scsi_cmd *cmd, struct cursor *out)
@@ -29,7 +30,7 @@ int sbc_read_capacity_16(struct scsi_cmd *cmd, struct cursor *out)
 
 	cursor_put_u64(out, lu->blocks - 1);
 	cursor_put_u32(out, lu->block_size);
-	cursor_put_u8(out, 0); /* no protection information */
+	cursor_put_u8(out, protect_capacity(lu));
 	cursor_put_u8(out, (uint8_t)log2_floor(lu->physical_block_size / lu->block_size));
 	/* LBPME, LBPRZ, LOWEST ALIGNED LOGICAL BLOCK ADDRESS */
 	cursor_put_u16(out, (uint16_t)(provisioning | lu->lowest_aligned));

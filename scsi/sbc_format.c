@@ -10,6 +10,7 @@
 #include "scsi/command.h"
 #include "scsi/job.h"
 #include "scsi/lu.h"
+#include "scsi/protect.h"
 #include "scsi/sense.h"
 
 #define BLOCK_MAX 4096u
@@ -204,12 +205,14 @@ static bool read_format_list(struct scsi_cmd *cmd, const uint8_t *list, uint32_t
 {
 	bool is_long = cmd->cdb[1] & LONGLIST;
 	uint32_t header = is_long ? LONG_HEADER : SHORT_HEADER;
+	uint8_t usage;
 
 	if (length < header) {
 		sense_parameter_list_length(cmd);
 		return false;
 	}
-	if (list[0] != 0) /* PROTECTION FIELD USAGE */
+	protect_format(cmd->lu, &usage);
+	if (list[0] != usage) /* PROTECTION FIELD USAGE */
 		return sense_invalid_parameter(cmd, 0, 7), false;
 	if (list[1] & OBSOLETE)
 		return sense_invalid_parameter(cmd, 1, list[1] & 0x04 ? 2 : 0), false;
@@ -258,7 +261,11 @@ int sbc_format_unit(struct scsi_cmd *cmd)
 	uint8_t what = cmd->cdb[1];
 	uint8_t format = what & DEFECT_LIST_FORMAT;
 	struct job_plan plan = format_plan(cmd);
+	uint8_t usage;
 
+	/* The type is the configuration's; only a list can ask for type 3. */
+	if (what >> 6 != protect_format(cmd->lu, &usage) || (usage != 0 && !(what & FMTDATA)))
+		return sense_invalid_field(cmd, 1, 7);
 	if (what & FMTDATA) {
 		if (!sbc_is_defect_format(format))
 			return sense_invalid_field(cmd, 1, 2);

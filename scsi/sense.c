@@ -277,6 +277,8 @@ static const struct errno_sense store_read_errors[] = {
 	{ ENOMEDIUM, SENSE_KEY_NOT_READY, 0x3a00 }, /* MEDIUM NOT PRESENT */
 	{ ENODEV, SENSE_KEY_NOT_READY, 0x0400 }, /* LOGICAL UNIT NOT READY, CAUSE NOT REPORTABLE */
 	{ ENXIO, SENSE_KEY_NOT_READY, 0x0400 },
+	{ -STORE_GUARD_WRONG, SENSE_KEY_ABORTED_COMMAND, 0x1001 },
+	{ -STORE_REFERENCE_WRONG, SENSE_KEY_ABORTED_COMMAND, 0x1003 },
 	{ ETIMEDOUT, SENSE_KEY_ABORTED_COMMAND, 0x0801 }, /* LOGICAL UNIT COMMUNICATION TIME-OUT */
 	{ ECANCELED, SENSE_KEY_ABORTED_COMMAND, 0x0000 },
 	{ 0, SENSE_KEY_HARDWARE_ERROR, 0x4400 }, /* INTERNAL TARGET FAILURE */
@@ -331,7 +333,7 @@ int sense_store_error(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, int 
 		counter_increment(&lu_counters(cmd)->read_errors);
 	else
 		counter_increment(&lu_counters(cmd)->write_errors);
-	sense.has_information = sense.key == SENSE_KEY_MEDIUM_ERROR;
+	sense.has_information = sense.key == SENSE_KEY_MEDIUM_ERROR || sense.code >> 8 == 0x10;
 	sense.information = lba;
 	return sense_fail(cmd, &sense);
 }

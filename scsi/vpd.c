@@ -10,6 +10,7 @@
 #include "scsi/command.h"
 #include "scsi/limits.h"
 #include "scsi/lu.h"
+#include "scsi/protect.h"
 #include "scsi/provision.h"
 #include "scsi/sense.h"
 #include "scsi/vpd_copy.h"
@@ -108,7 +109,7 @@ static void page_serial(struct scsi_cmd *cmd, struct cursor *out)
 
 static void page_extended(struct scsi_cmd *cmd, struct cursor *out)
 {
-	cursor_put_u8(out, 0); /* no microcode, no protection information */
+	cursor_put_u8(out, protect_checks(cmd->lu)); /* and no microcode */
 	cursor_put_u8(out, 0x07); /* HEADSUP, ORDSUP, SIMPSUP */
 	/* V_SUP: there is a volatile cache. */
 	cursor_put_u8(out, cmd->lu->store->traits.volatile_cache ? 0x01 : 0x00);

@@ -386,6 +386,24 @@ static void make_second(struct bed *bed)
 	assert_int_equal(scsi_target_add(bed->target, 1, bed->second_lu), 0);
 }
 
+static struct store *protect_store(struct bed *bed, struct store *data)
+{
+	struct store_protect_config config = {
+		.data = data,
+		.type = bed->config.protection,
+		.block_size = bed->config.block_size != 0 ? bed->config.block_size : 512,
+		.memory = bed->memory,
+		.reactors = &bed->reactor,
+		.reactor_count = 1,
+	};
+	struct store_error error;
+	struct store *out;
+
+	if (store_protect_open(&config, &out, &error) != 0)
+		fail_msg("%s", error.text);
+	return out;
+}
+
 static void make_lu(struct bed *bed)
 {
 	const struct bed_config *config = &bed->config;
@@ -393,6 +411,8 @@ static void make_lu(struct bed *bed)
 	char error[200] = "";
 
 	lu.store = config->kind != NULL ? open_store(bed, config) : &bed->store.store;
+	if (config->protection != 0)
+		lu.store = protect_store(bed, lu.store);
 	bed->is_real = config->kind != NULL;
 	lu.block_size = config->block_size != 0 ? config->block_size : 512;
 	if (config->keeps)

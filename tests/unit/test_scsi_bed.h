@@ -72,6 +72,7 @@ struct bed_config {
 	const char *kind;
 	struct store_argument setting;
 	bool keeps; /* there is a keeper */
+	unsigned protection; /* type of protection information over the store */
 	struct clock *clock; /* NULL: the machine's */
 	struct scsi_lu_config lu;
 };
