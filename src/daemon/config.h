@@ -156,6 +156,8 @@ struct config_lun {
 	bool removable;
 	bool thin;
 	uint64_t thin_threshold; /* bytes, 0: none */
+	uint16_t protection; /* type of protection information, 0: none */
+	char *protection_path; /* its file, NULL: in memory, as the data */
 	uint32_t lowest_aligned; /* LBA */
 	uint16_t rotation_rate;
 	uint16_t command_timeout;

@@ -311,6 +311,7 @@ static void free_lun(struct config_lun *lun)
 	for (unsigned i = 0; i < lun->store_count; i++)
 		free_store(&lun->stores[i]);
 	free(lun->stores);
+	free(lun->protection_path);
 	free(lun->vendor);
 	free(lun->product);
 	free(lun->revision);

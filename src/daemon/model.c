@@ -91,6 +91,38 @@ static int open_store(struct builder *builder, const struct config_target *targe
 	return 0;
 }
 
+/* Has protection information kept beside *store, which it replaces; closes it on failure. */
+static int protect_store(struct builder *builder, const struct config_target *target,
+			 const struct config_lun *lun, struct store **store)
+{
+	const struct store_protect_config config = {
+		.data = *store,
+		.type = lun->protection,
+		.block_size = lun->block_size,
+		.path = lun->protection_path,
+		.read_only = lun->read_only,
+		.memory = builder->machine->memory,
+		.reactors = builder->machine->reactors,
+		.reactor_count = builder->machine->reactor_count,
+	};
+	bool in_memory = strcmp(lun->stores[0].ops->name, "ram") == 0;
+	struct store_error error = { .argument = NULL };
+	int rc = -EINVAL;
+
+	if ((lun->protection_path != NULL) != (lun->protection != 0 && !in_memory))
+		snprintf(error.text, sizeof(error.text), "%s",
+			 lun->protection_path != NULL
+				 ? "protection-path is for protection of what is not in memory"
+				 : "protection needs a protection-path");
+	else
+		rc = lun->protection != 0 ? store_protect_open(&config, store, &error) : 0;
+	if (rc == 0)
+		return 0;
+	store_close(config.data);
+	return fail(builder, &lun->place, rc, "LUN %u of %s: %s", lun->lun, target->name,
+		    error.text[0] != '\0' ? error.text : strerror(-rc));
+}
+
 static int create_lu(struct builder *builder, const struct config_target *target,
 		     const struct config_lun *lun, struct scsi_lu **out)
 {
@@ -120,6 +152,8 @@ static int create_lu(struct builder *builder, const struct config_target *target
 	snprintf(seed, sizeof(seed), "%s,%u", target->name, lun->lun);
 	config.seed = seed;
 	rc = open_store(builder, target, lun, &config.store);
+	if (rc == 0)
+		rc = protect_store(builder, target, lun, &config.store);
 	if (rc != 0)
 		return rc;
 	rc = scsi_lu_create(&config, out, why, sizeof(why));
