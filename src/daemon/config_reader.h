@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading libconfig's tree by tables of settings. Who reads the
- * file includes this: libconfig is known nowhere else. Every error is one line that begins with file and line number.
+ * Reading libconfig's tree by tables of settings. Who reads the file includes this:
+ * libconfig is known nowhere else. Every error is one line that begins with file
+ * and line number.
  */
 #ifndef PINION_DAEMON_CONFIG_READER_H
 #define PINION_DAEMON_CONFIG_READER_H

@@ -103,7 +103,7 @@ static int read_signal(struct daemon *daemon)
 		return 0;
 	if (info.ssi_signo != SIGHUP)
 		return (int)info.ssi_signo;
-	log_info("SIGHUP: a running daemon cannot read its configuration again yet; restart it");
+	log_info("SIGHUP: a running daemon does not read its configuration again; restart it");
 	return 0;
 }
 
