@@ -125,7 +125,7 @@ iface_of() { # TRANSPORT
 
 # Prints one line for each portal of each target.
 initiator_discover() { # TRANSPORT ADDRESS
-	timeout 30 iscsiadm -m discovery -t sendtargets -p "$2" -I "$(iface_of "$1")"
+	timeout 90 iscsiadm -m discovery -t sendtargets -p "$2" -I "$(iface_of "$1")"
 }
 
 # Settings are iscsiadm's: node.conn[0].iscsi.HeaderDigest=CRC32C
