@@ -3,12 +3,17 @@
 #include "test_scsi_bed.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "scsi/lu.h"
 
-static const struct store_ops no_ops = { .name = "none" };
+/* The stores of these tests are on the stack. */
+static void close_nothing(struct store *store)
+{
+	(void)store;
+}
+
+static const struct store_ops no_ops = { .name = "none", .close = close_nothing };
 
 static struct store a_store(void)
 {
@@ -74,12 +79,6 @@ static void make(const struct scsi_lu_config *config, struct scsi_lu **lu)
 		fail_msg("%s", error);
 }
 
-static void drop(struct scsi_lu *lu)
-{
-	free(lu->counters_memory);
-	free(lu);
-}
-
 /* These names are on disks in the field: this test fails when somebody changes the hash. */
 static void test_identity_naa__never_changes(void **state)
 {
@@ -93,11 +92,11 @@ static void test_identity_naa__never_changes(void **state)
 	make(&config, &lu);
 	assert_int_equal(lu->naa_length, 8);
 	assert_string_equal(lu->serial, "3420ad9a419b8eb5");
-	drop(lu);
+	scsi_lu_destroy(lu);
 	memcpy(store.traits.identity, "0123456789abcdef", 16);
 	make(&config, &lu);
 	assert_string_equal(lu->serial, "3fe524d33625dec6");
-	drop(lu);
+	scsi_lu_destroy(lu);
 }
 
 static void test_identity_naa__store_before_seed(void **state)
@@ -112,14 +111,14 @@ static void test_identity_naa__store_before_seed(void **state)
 	make(&two, &b);
 	assert_memory_not_equal(a->naa, b->naa, 8);
 	assert_int_equal(a->naa[0] >> 4, 3);
-	drop(a);
-	drop(b);
+	scsi_lu_destroy(a);
+	scsi_lu_destroy(b);
 	store.traits.identity[15] = 1;
 	make(&one, &a);
 	make(&two, &b);
 	assert_memory_equal(a->naa, b->naa, 8);
-	drop(a);
-	drop(b);
+	scsi_lu_destroy(a);
+	scsi_lu_destroy(b);
 }
 
 static void test_identity_hash__spreads(void **state)
@@ -147,16 +146,16 @@ static void test_scsi_lu_create__physical_of_the_store(void **state)
 	store.traits.physical_block = 4096;
 	make(&config, &lu);
 	assert_int_equal(lu->physical_block_size, 4096);
-	drop(lu);
+	scsi_lu_destroy(lu);
 	/* What cannot be told in SCSI is not told. */
 	store.traits.physical_block = 0;
 	make(&config, &lu);
 	assert_int_equal(lu->physical_block_size, 512);
-	drop(lu);
+	scsi_lu_destroy(lu);
 	config.physical_block_size = 16384;
 	make(&config, &lu);
 	assert_int_equal(lu->physical_block_size, 16384);
-	drop(lu);
+	scsi_lu_destroy(lu);
 }
 
 static void test_scsi_lu_create__odd_end_is_cut(void **state)
@@ -169,7 +168,7 @@ static void test_scsi_lu_create__odd_end_is_cut(void **state)
 	store.traits.size = 8192 + 4095;
 	make(&config, &lu);
 	assert_int_equal(lu->blocks, 2);
-	drop(lu);
+	scsi_lu_destroy(lu);
 }
 
 int main(void)
