@@ -226,9 +226,9 @@ static void fuzz_disconnect(struct fuzz_bed *bed)
 	fuzz_turn(bed, 8);
 	FUZZ_CHECK(loop_is_gone(bed->loop));
 	iscsi_node_get_info(bed->node, &info);
-	/* Above ErrorRecoveryLevel 1 a session waits for another connection. */
-	for (tries = 0; tries < 8 && info.connections != 0; tries++) {
-		fuzz_pass(bed, 1000);
+	/* Above ErrorRecoveryLevel 1 a session waits for another connection: Time2Wait and Time2Retain. */
+	for (tries = 0; tries < 130 && info.connections != 0; tries++) {
+		fuzz_pass(bed, 60000);
 		iscsi_node_get_info(bed->node, &info);
 	}
 	loop_destroy(bed->loop);
