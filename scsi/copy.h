@@ -179,6 +179,10 @@ void copy_run_free(struct copy_run *run);
 uint8_t copy_sense_encode(const struct copy_failure *failure, bool descriptor,
 			  uint8_t out[SCSI_SENSE_MAX]);
 
+struct copy_flaw;
+/* Ends CMD for what is wrong with its parameter list. SCSI_DONE. */
+int copy_refuse_list(struct scsi_cmd *cmd, const struct copy_flaw *flaw);
+
 /* ---- commands; copy.c, copy_extended.c, copy_results.c, odx.c ------------------------------ */
 
 int spc_extended_copy(struct scsi_cmd *cmd);

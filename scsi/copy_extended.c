@@ -215,19 +215,6 @@ static const struct copy_plan extended_copy = {
 
 /* ---- the commands ------------------------------------------------------------------------- */
 
-static int refuse_list(struct scsi_cmd *cmd, const struct copy_flaw *flaw)
-{
-	struct sense sense = {
-		.key = SENSE_KEY_ILLEGAL_REQUEST,
-		.code = flaw->code,
-		.has_field = flaw->has_field,
-		.field = flaw->field,
-		.bit = flaw->bit,
-	};
-
-	return sense_fail(cmd, &sense);
-}
-
 static int start(struct scsi_cmd *cmd, struct extended *work)
 {
 	const struct copy_list *list = &work->list;
@@ -262,7 +249,7 @@ static int parse(struct scsi_cmd *cmd)
 	if (rc == 0)
 		return start(cmd, work);
 	free_work(work);
-	return refuse_list(cmd, &flaw);
+	return copy_refuse_list(cmd, &flaw);
 }
 
 static int receive(struct scsi_cmd *cmd)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sense data of third-party copies: which segment failed, and what the device
- * said that was read or written. SPC-5 sections 4.4.2.6 (forwarded sense data) and 5.19.4.
+ * Sense data of third-party copies: what is wrong with a parameter list, which segment
+ * failed, and what the device said that was read or written. SPC-5 sections 4.4.2.6 (forwarded sense data) and 5.19.4.
  */
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "scsi/copy.h"
+#include "scsi/copy_list.h"
 #include "scsi/sense.h"
 
 enum {
@@ -67,4 +68,17 @@ uint8_t copy_sense_encode(const struct copy_failure *failure, bool descriptor,
 	memset(out, 0, SCSI_SENSE_MAX);
 	len = sense_encode(&sense, descriptor, out);
 	return descriptor ? add_descriptors(failure, len, out) : add_fixed(failure, len, out);
+}
+
+int copy_refuse_list(struct scsi_cmd *cmd, const struct copy_flaw *flaw)
+{
+	struct sense sense = {
+		.key = SENSE_KEY_ILLEGAL_REQUEST,
+		.code = flaw->code,
+		.has_field = flaw->has_field,
+		.field = flaw->field,
+		.bit = flaw->bit,
+	};
+
+	return sense_fail(cmd, &sense);
 }

@@ -51,19 +51,6 @@ static int fail(struct scsi_cmd *cmd, uint8_t key, uint16_t code)
 	return sense_fail(cmd, &sense);
 }
 
-static int refuse_list(struct scsi_cmd *cmd, const struct copy_flaw *flaw)
-{
-	struct sense sense = {
-		.key = SENSE_KEY_ILLEGAL_REQUEST,
-		.code = flaw->code,
-		.has_field = flaw->has_field,
-		.field = flaw->field,
-		.bit = flaw->bit,
-	};
-
-	return sense_fail(cmd, &sense);
-}
-
 /* ---- POPULATE TOKEN -------------------------------------------------------------------- */
 
 static int nothing_next(struct copy_op *op, struct copy_span *span)
@@ -117,7 +104,7 @@ static bool parse(struct scsi_cmd *cmd, struct odx_work *work)
 		work->bytes, cmd->data_out_length, &medium, &work->list, &flaw);
 	if (rc == 0)
 		return true;
-	refuse_list(cmd, &flaw);
+	copy_refuse_list(cmd, &flaw);
 	return false;
 }
 
@@ -163,7 +150,7 @@ static int lock_to_populate(struct scsi_cmd *cmd)
 	free_work(work);
 	/* A token of no blocks would be one of nothing. */
 	if (end == 0)
-		return refuse_list(cmd, &(struct copy_flaw){
+		return copy_refuse_list(cmd, &(struct copy_flaw){
 						.code = INVALID_FIELD_IN_PARAMETER_LIST,
 						.has_field = true,
 						.field = 14,
@@ -286,7 +273,7 @@ static bool take_token(struct scsi_cmd *cmd, struct odx_work *work)
 		return false;
 	}
 	if (list->offset >= work->token->blocks) {
-		refuse_list(cmd, &(struct copy_flaw){ .code = INVALID_FIELD_IN_PARAMETER_LIST,
+		copy_refuse_list(cmd, &(struct copy_flaw){ .code = INVALID_FIELD_IN_PARAMETER_LIST,
 						      .has_field = true,
 						      .field = OFFSET_AT,
 						      .bit = 7 });
