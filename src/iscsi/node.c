@@ -95,14 +95,19 @@ void iscsi_node_set_discovery_access(struct iscsi_node *node, const struct iscsi
 	node->discovery_access = access;
 }
 
+/* The target that the administrator's NAME means, in whatever case it is written. */
+static struct iscsi_target *find_as_written(const struct iscsi_node *node, const char *name)
+{
+	char normal[NAME_LEN_MAX + 1];
+
+	return iscsi_target_name(name, normal) == 0 ? node_find_target(node, normal) : NULL;
+}
+
 int iscsi_node_set_target_access(struct iscsi_node *node, const char *name,
 				 const struct iscsi_access *access)
 {
-	char normal[NAME_LEN_MAX + 1];
-	struct iscsi_target *target = NULL;
+	struct iscsi_target *target = find_as_written(node, name);
 
-	if (iscsi_target_name(name, normal) == 0)
-		target = node_find_target(node, normal);
 	if (target == NULL)
 		return -ENOENT;
 	target->access = access;
@@ -112,11 +117,8 @@ int iscsi_node_set_target_access(struct iscsi_node *node, const char *name,
 int iscsi_node_override_target(struct iscsi_node *node, const char *name,
 			       const struct iscsi_override *override)
 {
-	char normal[NAME_LEN_MAX + 1];
-	struct iscsi_target *target = NULL;
+	struct iscsi_target *target = find_as_written(node, name);
 
-	if (iscsi_target_name(name, normal) == 0)
-		target = node_find_target(node, normal);
 	if (target == NULL)
 		return -ENOENT;
 	target->override = *override;
@@ -126,11 +128,8 @@ int iscsi_node_override_target(struct iscsi_node *node, const char *name,
 int iscsi_node_redirect_target(struct iscsi_node *node, const char *name, const char *address,
 			       bool permanently)
 {
-	char normal[NAME_LEN_MAX + 1];
-	struct iscsi_target *target = NULL;
+	struct iscsi_target *target = find_as_written(node, name);
 
-	if (iscsi_target_name(name, normal) == 0)
-		target = node_find_target(node, normal);
 	if (target == NULL)
 		return -ENOENT;
 	if (address[0] == '\0' || strlen(address) > NODE_ADDRESS_MAX)
