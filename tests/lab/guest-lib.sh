@@ -14,12 +14,13 @@ target_address6=fd09::1
 target=iqn.2026-11.io.pinion:lab
 initiator=iqn.2026-11.io.pinion:lab-initiator
 
+# The reason comes last: of a failed test quickstart shows the end.
 fail() {
-	printf 'FAIL: %s\n' "$*" >&2
 	show_log "the daemon" /run/piniond.log
 	show_log "iscsid" /run/iscsid.log
 	echo "the kernel's log:" >&2
 	dmesg | tail -n 15 >&2
+	printf 'FAIL: %s\n' "$*" >&2
 	exit 1
 }
 

@@ -14,9 +14,10 @@ target=iqn.2026-11.io.pinion:test
 daemon_pid=
 daemon_log=$work/piniond.log
 
+# The reason comes last: of a failed test quickstart shows the end.
 fail() {
-	printf 'FAIL: %s\n' "$*" >&2
 	[ -s "$daemon_log" ] && { echo "the daemon's log:"; tail -n 30 "$daemon_log"; } >&2
+	printf 'FAIL: %s\n' "$*" >&2
 	exit 1
 }
 
