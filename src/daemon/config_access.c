@@ -3,40 +3,12 @@
 #include "daemon/config_access.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/container.h"
 #include "base/parse.h"
-
-struct check {
-	const struct config *config;
-	unsigned *line;
-	char *error;
-	size_t error_size;
-};
-
-static int fail(struct check *check, unsigned line, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* Always -EINVAL. */
-static int fail(struct check *check, unsigned line, const char *format, ...)
-{
-	va_list arguments;
-
-	*check->line = line;
-	va_start(arguments, format);
-	vsnprintf(check->error, check->error_size, format, arguments);
-	va_end(arguments);
-	return -EINVAL;
-}
-
-static int fail_memory(struct check *check)
-{
-	fail(check, 0, "out of memory");
-	return -ENOMEM;
-}
+#include "daemon/config_complaint.h"
 
 /* --- names ------------------------------------------------------------------------- */
 
@@ -58,12 +30,13 @@ static const struct config_initiators *find_group(const struct config *config, c
 	return NULL;
 }
 
-static int check_account_names(struct check *check, unsigned line,
+static int check_account_names(struct config_check *check, unsigned line,
 			       const struct setting_list *names)
 {
 	for (unsigned i = 0; i < names->count; i++) {
 		if (find_account(check->config, names->items[i]) == NULL)
-			return fail(check, line, "there is no account \"%s\"", names->items[i]);
+			return config_fail(check, line, "there is no account \"%s\"",
+					   names->items[i]);
 	}
 	return 0;
 }
@@ -225,7 +198,6 @@ static int make_rule(const struct config *config, const struct config_rule *from
 int config_access_build(const struct config *config, const struct config_access *access,
 			struct iscsi_access **out, unsigned *line, char *error, size_t error_size)
 {
-	struct check check = { config, line, error, error_size };
 	struct rule *rules = calloc(access->rule_count + 1, sizeof(*rules));
 	struct iscsi_rule_config *flat = calloc(access->rule_count + 1, sizeof(*flat));
 	unsigned wrong = 0;
@@ -238,7 +210,7 @@ int config_access_build(const struct config *config, const struct config_access 
 	if (rc == 0)
 		rc = iscsi_access_create(flat, access->rule_count, out, &wrong, error, error_size);
 	else
-		fail_memory(&check);
+		snprintf(error, error_size, "out of memory");
 	*line = rc != 0 && access->rule_count != 0 ? access->rules[wrong].place.line : 0;
 	for (unsigned i = 0; rules != NULL && i < access->rule_count; i++)
 		free_rule(&rules[i], access->rules[i].groups.count);
@@ -252,27 +224,31 @@ int config_access_build(const struct config *config, const struct config_access 
 /* Of whom an access list is: what it may say depends on that. */
 enum owner { OWNER_TARGET, OWNER_PORTAL, OWNER_DISCOVERY };
 
-static int check_owner(struct check *check, enum owner owner, const struct config_rule *rule)
+static int check_owner(struct config_check *check, enum owner owner, const struct config_rule *rule)
 {
 	unsigned line = rule->place.line;
 
 	if (owner != OWNER_TARGET && (rule->has_luns || rule->read_only))
-		return fail(check, line, "\"luns\" and \"read-only\" are for access to targets");
+		return config_fail(check, line,
+				   "\"luns\" and \"read-only\" are for access to targets");
 	if (owner == OWNER_PORTAL && (rule->accounts.count != 0 || rule->mutual != NULL))
-		return fail(check, line,
-			    "accounts are for access to targets and for discovery, not for portals");
+		return config_fail(
+			check, line,
+			"accounts are for access to targets and for discovery, not for portals");
 	if (rule->deny && (rule->accounts.count != 0 || rule->mutual != NULL || rule->has_luns ||
 			   rule->read_only))
-		return fail(check, line,
-			    "an entry with \"deny\" has no accounts, mutual, luns or read-only");
+		return config_fail(
+			check, line,
+			"an entry with \"deny\" has no accounts, mutual, luns or read-only");
 	/* To name nobody would be to name everybody. */
 	if ((rule->accounts.is_set && rule->accounts.count == 0) ||
 	    (rule->initiators.is_set && rule->initiators.count == 0) ||
 	    (rule->addresses.is_set && rule->addresses.count == 0) ||
 	    (rule->groups.is_set && rule->groups.count == 0) ||
 	    (rule->portal_groups.is_set && rule->portal_groups.count == 0))
-		return fail(check, line, "an empty list in an entry of access fits nobody: leave it "
-					 "out for all, or use \"deny\"");
+		return config_fail(check, line,
+				   "an empty list in an entry of access fits nobody: leave it "
+				   "out for all, or use \"deny\"");
 	return 0;
 }
 
@@ -285,22 +261,22 @@ static bool target_has_lun(const struct config_target *target, unsigned lun)
 	return false;
 }
 
-static int check_luns(struct check *check, const struct config_target *target,
+static int check_luns(struct config_check *check, const struct config_target *target,
 		      const struct config_rule *rule)
 {
 	if (rule->lun_count > SCSI_LUNS_MAX)
-		return fail(check, rule->place.line, "a target has at most %d LUNs",
-			    SCSI_LUNS_MAX);
+		return config_fail(check, rule->place.line, "a target has at most %d LUNs",
+				   SCSI_LUNS_MAX);
 	for (unsigned i = 0; i < rule->lun_count; i++) {
 		if (!target_has_lun(target, rule->luns[i].lun))
-			return fail(check, rule->luns[i].place.line, "%s has no LUN %u",
-				    target->name, rule->luns[i].lun);
+			return config_fail(check, rule->luns[i].place.line, "%s has no LUN %u",
+					   target->name, rule->luns[i].lun);
 	}
 	return 0;
 }
 
-static int check_rule(struct check *check, enum owner owner, const struct config_target *target,
-		      const struct config_rule *rule)
+static int check_rule(struct config_check *check, enum owner owner,
+		      const struct config_target *target, const struct config_rule *rule)
 {
 	unsigned line = rule->place.line;
 	int rc = check_owner(check, owner, rule);
@@ -312,18 +288,18 @@ static int check_rule(struct check *check, enum owner owner, const struct config
 	if (rc != 0)
 		return rc;
 	if (rule->mutual != NULL && find_account(check->config, rule->mutual) == NULL)
-		return fail(check, line, "there is no account \"%s\"", rule->mutual);
+		return config_fail(check, line, "there is no account \"%s\"", rule->mutual);
 	for (unsigned i = 0; i < rule->groups.count; i++) {
 		if (find_group(check->config, rule->groups.items[i]) == NULL)
-			return fail(check, line, "there is no group \"%s\"",
-				    rule->groups.items[i]);
+			return config_fail(check, line, "there is no group \"%s\"",
+					   rule->groups.items[i]);
 	}
 	return 0;
 }
 
 /* TARGET: of OWNER_TARGET, else NULL. */
-static int check_access(struct check *check, enum owner owner, const struct config_target *target,
-			const struct config_access *access)
+static int check_access(struct config_check *check, enum owner owner,
+			const struct config_target *target, const struct config_access *access)
 {
 	struct iscsi_access *built;
 	int rc = 0;
@@ -341,16 +317,17 @@ static int check_access(struct check *check, enum owner owner, const struct conf
 }
 
 /* Accounts may be from another file than the one that messages begin with. */
-static int fail_account(struct check *check, const struct config_account *account,
+static int fail_account(struct config_check *check, const struct config_account *account,
 			const char *why)
 {
 	if (account->source == check->config->source)
-		return fail(check, account->place.line, "account \"%s\" %s", account->name, why);
-	return fail(check, 0, "account \"%s\" (%s:%u) %s", account->name, account->source,
-		    account->place.line, why);
+		return config_fail(check, account->place.line, "account \"%s\" %s", account->name,
+				   why);
+	return config_fail(check, 0, "account \"%s\" (%s:%u) %s", account->name, account->source,
+			   account->place.line, why);
 }
 
-static int check_account(struct check *check, const struct config_account *account)
+static int check_account(struct config_check *check, const struct config_account *account)
 {
 	char why[80];
 
@@ -365,21 +342,22 @@ static int check_account(struct check *check, const struct config_account *accou
 	return fail_account(check, account, why);
 }
 
-static int check_group(struct check *check, const struct config_initiators *group)
+static int check_group(struct config_check *check, const struct config_initiators *group)
 {
 	unsigned line = group->place.line;
 
 	if (find_group(check->config, group->name) != group)
-		return fail(check, line, "group \"%s\" is there twice", group->name);
+		return config_fail(check, line, "group \"%s\" is there twice", group->name);
 	if ((group->initiators.is_set && group->initiators.count == 0) ||
 	    (group->addresses.is_set && group->addresses.count == 0) ||
 	    (group->accounts.is_set && group->accounts.count == 0))
-		return fail(check, line, "group \"%s\" has an empty list: leave it out for all",
-			    group->name);
+		return config_fail(check, line,
+				   "group \"%s\" has an empty list: leave it out for all",
+				   group->name);
 	return check_account_names(check, line, &group->accounts);
 }
 
-static int check_algorithms(struct check *check, struct config *config)
+static int check_algorithms(struct config_check *check, struct config *config)
 {
 	const struct setting_list *names = &config->authentication.chap_algorithms;
 	unsigned line = config->authentication_place.line;
@@ -388,26 +366,26 @@ static int check_algorithms(struct check *check, struct config *config)
 
 	memset(out, 0, sizeof(config->iscsi.chap_algorithms));
 	if (names->count > ISCSI_CHAP_ALGORITHMS_MAX)
-		return fail(check, line, "\"chap-algorithms\" has more than there are");
+		return config_fail(check, line, "\"chap-algorithms\" has more than there are");
 	for (unsigned i = 0; i < names->count; i++) {
 		out[i] = iscsi_chap_algorithm(names->items[i]);
 		if (out[i] == 0 || memchr(out, out[i], i) != NULL)
-			return fail(check, line,
-				    "\"%s\" in chap-algorithms: there are \"sha3-256\", "
-				    "\"sha-256\", \"sha-1\" and \"md5\", each once",
-				    names->items[i]);
+			return config_fail(check, line,
+					   "\"%s\" in chap-algorithms: there are \"sha3-256\", "
+					   "\"sha-256\", \"sha-1\" and \"md5\", each once",
+					   names->items[i]);
 		any |= !config->authentication.fips || strcmp(names->items[i], "sha3-256") == 0 ||
 		       strcmp(names->items[i], "sha-256") == 0;
 	}
 	if (!any)
-		return fail(check, line, "\"chap-algorithms\" leaves none%s",
-			    config->authentication.fips ? " that \"fips\" allows" : "");
+		return config_fail(check, line, "\"chap-algorithms\" leaves none%s",
+				   config->authentication.fips ? " that \"fips\" allows" : "");
 	return 0;
 }
 
 int config_access_check(struct config *config, unsigned *line, char *error, size_t error_size)
 {
-	struct check check = { config, line, error, error_size };
+	struct config_check check = { config, line, error, error_size };
 	int rc = check_algorithms(&check, config);
 
 	config->iscsi.fips = config->authentication.fips;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,34 +12,7 @@
 #include "base/parse.h"
 #include "daemon/config.h"
 #include "daemon/config_access.h"
-
-struct check {
-	struct config *config;
-	unsigned *line;
-	char *error;
-	size_t error_size;
-};
-
-static int fail(struct check *check, unsigned line, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* Always -EINVAL. */
-static int fail(struct check *check, unsigned line, const char *format, ...)
-{
-	va_list arguments;
-
-	*check->line = line;
-	va_start(arguments, format);
-	vsnprintf(check->error, check->error_size, format, arguments);
-	va_end(arguments);
-	return -EINVAL;
-}
-
-static int fail_memory(struct check *check)
-{
-	fail(check, 0, "out of memory");
-	return -ENOMEM;
-}
+#include "daemon/config_complaint.h"
 
 /* --- portals --------------------------------------------------------------------- */
 
@@ -63,7 +35,7 @@ static int resolve(const char *text, uint16_t port, struct sockaddr_storage *add
 	return 0;
 }
 
-static int check_portal(struct check *check, unsigned index)
+static int check_portal(struct config_check *check, unsigned index)
 {
 	const struct config_portal *portals = check->config->portals;
 	const struct config_portal *portal = &portals[index];
@@ -71,27 +43,27 @@ static int check_portal(struct check *check, unsigned index)
 	struct sockaddr_storage other;
 
 	if (resolve(portal->address, portal->port, &address) != 0)
-		return fail(check, portal->place.line, "\"%s\" is no numeric IPv4 or IPv6 address",
-			    portal->address);
+		return config_fail(check, portal->place.line,
+				   "\"%s\" is no numeric IPv4 or IPv6 address", portal->address);
 	for (unsigned i = 0; i < index && portal->port != 0; i++) {
 		if (resolve(portals[i].address, portals[i].port, &other) != 0 ||
 		    memcmp(&address, &other, sizeof(address)) != 0)
 			continue;
-		return fail(check, portal->place.line,
-			    "portal %s port %u is there twice (first in line %u)", portal->address,
-			    portal->port, portals[i].place.line);
+		return config_fail(check, portal->place.line,
+				   "portal %s port %u is there twice (first in line %u)",
+				   portal->address, portal->port, portals[i].place.line);
 	}
 	return 0;
 }
 
 /* All addresses of both families; a machine without IPv6 goes without. */
-static int add_default_portals(struct check *check)
+static int add_default_portals(struct config_check *check)
 {
 	struct config *config = check->config;
 
 	config->portals = calloc(2, sizeof(*config->portals));
 	if (config->portals == NULL)
-		return fail_memory(check);
+		return config_fail_memory(check);
 	config->portal_count = 2;
 	for (unsigned i = 0; i < 2; i++) {
 		config->portals[i] = (struct config_portal){
@@ -101,12 +73,12 @@ static int add_default_portals(struct check *check)
 			.optional = i != 0,
 		};
 		if (config->portals[i].address == NULL)
-			return fail_memory(check);
+			return config_fail_memory(check);
 	}
 	return 0;
 }
 
-static int check_portals(struct check *check)
+static int check_portals(struct config_check *check)
 {
 	int rc = 0;
 
@@ -156,51 +128,56 @@ static bool is_ascii(const char *text)
 	return true;
 }
 
-static int check_lun(struct check *check, const struct config_target *target, unsigned index)
+static int check_lun(struct config_check *check, const struct config_target *target, unsigned index)
 {
 	struct config_lun *lun = &target->luns[index];
 	unsigned line = lun->place.line;
 
 	for (unsigned i = 0; i < index; i++) {
 		if (target->luns[i].lun == lun->lun)
-			return fail(check, line, "LUN %u of %s is there twice (first in line %u)",
-				    lun->lun, target->name, target->luns[i].place.line);
+			return config_fail(check, line,
+					   "LUN %u of %s is there twice (first in line %u)",
+					   lun->lun, target->name, target->luns[i].place.line);
 	}
 	if (lun->block_size != 512 && lun->block_size != 4096)
-		return fail(check, line, "\"block-size\" in LUN %u of %s must be 512 or 4096",
-			    lun->lun, target->name);
+		return config_fail(check, line,
+				   "\"block-size\" in LUN %u of %s must be 512 or 4096", lun->lun,
+				   target->name);
 	if (lun->physical_block_size != 0 && (!is_power_of_two(lun->physical_block_size) ||
 					      lun->physical_block_size < lun->block_size))
-		return fail(check, line,
-			    "\"physical-block-size\" in LUN %u of %s must be a power of two and not "
-			    "below block-size",
-			    lun->lun, target->name);
+		return config_fail(
+			check, line,
+			"\"physical-block-size\" in LUN %u of %s must be a power of two and not "
+			"below block-size",
+			lun->lun, target->name);
 	if (lun->naa_text != NULL && parse_naa(lun->naa_text, lun) != 0)
-		return fail(check, line,
-			    "\"naa\" in LUN %u of %s must be 32 hexadecimal digits that begin with "
-			    "6, or 16 that begin with 2, 3 or 5",
-			    lun->lun, target->name);
+		return config_fail(
+			check, line,
+			"\"naa\" in LUN %u of %s must be 32 hexadecimal digits that begin with "
+			"6, or 16 that begin with 2, 3 or 5",
+			lun->lun, target->name);
 	if (!is_ascii(lun->vendor) || !is_ascii(lun->product) || !is_ascii(lun->revision) ||
 	    !is_ascii(lun->serial))
-		return fail(check, line,
-			    "vendor, product, revision and serial in LUN %u of %s must be "
-			    "printable ASCII",
-			    lun->lun, target->name);
+		return config_fail(check, line,
+				   "vendor, product, revision and serial in LUN %u of %s must be "
+				   "printable ASCII",
+				   lun->lun, target->name);
 	return 0;
 }
 
 /* An identifier that two LUs share makes multipath take them for one disk. */
-static int check_identifiers(struct check *check, const struct config_lun *lun,
+static int check_identifiers(struct config_check *check, const struct config_lun *lun,
 			     const struct config_lun *other)
 {
 	if (lun == other || lun->naa_length == 0 || lun->naa_length != other->naa_length ||
 	    memcmp(lun->naa, other->naa, lun->naa_length) != 0)
 		return 0;
-	return fail(check, lun->place.line, "the naa of line %u is there twice (first in line %u)",
-		    lun->place.line, other->place.line);
+	return config_fail(check, lun->place.line,
+			   "the naa of line %u is there twice (first in line %u)", lun->place.line,
+			   other->place.line);
 }
 
-static int check_unique_identifiers(struct check *check, unsigned target_index,
+static int check_unique_identifiers(struct config_check *check, unsigned target_index,
 				    const struct config_lun *lun)
 {
 	int rc = 0;
@@ -221,25 +198,26 @@ static int check_unique_identifiers(struct check *check, unsigned target_index,
 
 /* --- targets ----------------------------------------------------------------------- */
 
-static int normalize_name(struct check *check, struct config_target *target)
+static int normalize_name(struct config_check *check, struct config_target *target)
 {
 	char normal[NAME_LEN_MAX + 1];
 	char *copy;
 
 	if (iscsi_target_name(target->name, normal) != 0)
-		return fail(check, target->place.line,
-			    "\"%s\" is no iSCSI name (iqn.YYYY-MM.reversed.domain:any, eui. or naa. "
-			    "and hexadecimal digits)",
-			    target->name);
+		return config_fail(
+			check, target->place.line,
+			"\"%s\" is no iSCSI name (iqn.YYYY-MM.reversed.domain:any, eui. or naa. "
+			"and hexadecimal digits)",
+			target->name);
 	copy = strdup(normal);
 	if (copy == NULL)
-		return fail_memory(check);
+		return config_fail_memory(check);
 	free(target->name);
 	target->name = copy;
 	return 0;
 }
 
-static int check_target(struct check *check, unsigned index)
+static int check_target(struct config_check *check, unsigned index)
 {
 	struct config_target *targets = check->config->targets;
 	struct config_target *target = &targets[index];
@@ -249,9 +227,9 @@ static int check_target(struct check *check, unsigned index)
 		return rc;
 	for (unsigned i = 0; i < index; i++) {
 		if (strcmp(targets[i].name, target->name) == 0)
-			return fail(check, target->place.line,
-				    "target %s is there twice (first in line %u)", target->name,
-				    targets[i].place.line);
+			return config_fail(check, target->place.line,
+					   "target %s is there twice (first in line %u)",
+					   target->name, targets[i].place.line);
 	}
 	for (unsigned i = 0; rc == 0 && i < target->lun_count; i++) {
 		rc = check_lun(check, target, i);
@@ -263,29 +241,31 @@ static int check_target(struct check *check, unsigned index)
 
 /* --- all --------------------------------------------------------------------------- */
 
-static int check_scalars(struct check *check)
+static int check_scalars(struct config_check *check)
 {
 	const struct config *config = check->config;
 	cpu_set_t cpus;
 
 	if (strcmp(config->performance.cores, "all") != 0 &&
 	    parse_cpu_list(config->performance.cores, &cpus) != 0)
-		return fail(check, config->performance_place.line,
-			    "\"cores\" in performance must be \"all\" or a list as \"0-3,6\", not "
-			    "\"%s\"",
-			    config->performance.cores);
+		return config_fail(
+			check, config->performance_place.line,
+			"\"cores\" in performance must be \"all\" or a list as \"0-3,6\", not "
+			"\"%s\"",
+			config->performance.cores);
 	if (config->iscsi.values.max_burst_length != 0 &&
 	    config->iscsi.values.first_burst_length > config->iscsi.values.max_burst_length)
-		return fail(check, config->iscsi_place.line,
-			    "\"first-burst-length\" in iscsi must not be above max-burst-length "
-			    "(%u)",
-			    config->iscsi.values.max_burst_length);
+		return config_fail(
+			check, config->iscsi_place.line,
+			"\"first-burst-length\" in iscsi must not be above max-burst-length "
+			"(%u)",
+			config->iscsi.values.max_burst_length);
 	return 0;
 }
 
 int config_check(struct config *config, unsigned *line, char *error, size_t error_size)
 {
-	struct check check = { config, line, error, error_size };
+	struct config_check check = { config, line, error, error_size };
 	int rc = check_scalars(&check);
 
 	if (rc == 0)
