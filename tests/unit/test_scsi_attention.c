@@ -53,13 +53,7 @@ static int teardown(void **state)
 /* TEST UNIT READY from nexus WHO says CODE, 0: GOOD. */
 static void told(struct hall *hall, unsigned who, uint16_t code)
 {
-	struct bed_cmd cmd;
-
-	BED_CDB(&hall->bed, &cmd, 0x00, 0, 0, 0, 0, 0);
-	cmd.cmd.nexus = hall->nexus[who];
-	assert_int_equal(bed_run(&cmd), code != 0 ? 0x02 : 0x00);
-	if (code != 0)
-		bed_expect_sense(&cmd, 0x06, code);
+	bed_told(&hall->bed, hall->nexus[who], code);
 }
 
 static void test_attention_raise__each_condition_once_to_each(void **state)

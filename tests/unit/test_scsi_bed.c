@@ -514,6 +514,34 @@ void bed_clear_attention(struct bed *bed)
 	}
 }
 
+int bed_setup_state(void **state)
+{
+	struct bed *bed = calloc(1, sizeof(*bed));
+
+	bed_setup(bed, &(struct bed_config){ .keeps = true });
+	bed_clear_attention(bed);
+	*state = bed;
+	return 0;
+}
+
+int bed_teardown_state(void **state)
+{
+	bed_teardown(*state);
+	free(*state);
+	return 0;
+}
+
+void bed_told(struct bed *bed, struct scsi_nexus *nexus, uint16_t code)
+{
+	struct bed_cmd cmd;
+
+	BED_CDB(bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	cmd.cmd.nexus = nexus;
+	assert_int_equal(bed_run(&cmd), code != 0 ? 0x02 : 0x00);
+	if (code != 0)
+		bed_expect_sense(&cmd, 0x06, code);
+}
+
 static void managed(struct scsi_tmf_request *request)
 {
 	assert_true(request->function < 1000);

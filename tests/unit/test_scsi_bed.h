@@ -111,6 +111,10 @@ struct bed_cmd {
 /* Makes all of it; the logical unit is LUN 0, or LUN 1 with no_lun_0. */
 void bed_setup(struct bed *bed, const struct bed_config *config);
 void bed_teardown(struct bed *bed);
+/* For cmocka: *STATE becomes a bed with a keeper, whose nexus has heard of its beginning. */
+int bed_setup_state(void **state);
+/* Whatever *STATE, from malloc, has its bed at the head of. */
+int bed_teardown_state(void **state);
 /*
  * As after a crash: the logical unit and its target are made anew, with what the keeper has.
  * No nexus but the bed's own may be there; it is made anew too.
@@ -150,6 +154,8 @@ uint8_t bed_get(struct bed_cmd *cmd);
 /* start, wait and release in one. Returns the status. */
 uint8_t bed_run(struct bed_cmd *cmd);
 void bed_turns(struct bed *bed, unsigned count);
+/* TEST UNIT READY through NEXUS is told the unit attention CODE, 0: none. */
+void bed_told(struct bed *bed, struct scsi_nexus *nexus, uint16_t code);
 
 /* Ends the oldest held I/O with ERR, 0: does it. */
 void bed_store_finish(struct bed *bed, int err);

@@ -7,23 +7,6 @@
 
 #include "base/bytes.h"
 
-static int setup(void **state)
-{
-	struct bed *bed = calloc(1, sizeof(*bed));
-
-	bed_setup(bed, &(struct bed_config){ .keeps = true });
-	bed_clear_attention(bed);
-	*state = bed;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 static void write_buffer(struct bed *bed, struct scsi_nexus *nexus, uint8_t mode, uint16_t offset,
 			 const char *text)
 {
@@ -129,7 +112,7 @@ static void test_spc_write_buffer__refusals(void **state)
 	BED_RUN_FIELD(&cmd, 6, 7);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, bed_setup_state, bed_teardown_state)
 
 int main(void)
 {

@@ -20,13 +20,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 /* ---- the gate ---- */
 
 static void test_gate__unknown_opcode(void **state)
@@ -606,7 +599,7 @@ static void test_scsi_command_received__any_cdb(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown_state)
 	const struct CMUnitTest tests[] = {
 		TEST(test_gate__unknown_opcode),
 		TEST(test_gate__unknown_service_action),

@@ -124,13 +124,6 @@ static int setup_4k(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 /* Keeps what the second medium is to be: its present bytes with BYTES of the first's. */
 static uint8_t *expected(struct bed *bed, uint64_t from, uint64_t to, uint64_t bytes)
 {
@@ -806,15 +799,15 @@ static void test_extended_copy__not_while_it_is_formatted(void **state)
 
 int main(void)
 {
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, bed_teardown_state)
 	const struct CMUnitTest tests[] = {
 		CASE(test_extended_copy__copies_just_these_blocks),
 		CASE(test_extended_copy__takes_its_segments_in_order),
 		CASE(test_extended_copy__lets_the_store_copy),
 		CASE(test_extended_copy__within_a_medium_like_memmove),
 		cmocka_unit_test_setup_teardown(test_extended_copy__between_block_sizes, setup_4k,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_extended_copy__odd_ends, setup_4k, teardown),
+						bed_teardown_state),
+		cmocka_unit_test_setup_teardown(test_extended_copy__odd_ends, setup_4k, bed_teardown_state),
 		CASE(test_extended_copy__by_other_names),
 		CASE(test_extended_copy__who_is_not_there),
 		CASE(test_extended_copy__beyond_the_medium),

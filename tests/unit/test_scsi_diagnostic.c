@@ -7,23 +7,6 @@
 
 #include "base/bytes.h"
 
-static int setup(void **state)
-{
-	struct bed *bed = calloc(1, sizeof(*bed));
-
-	bed_setup(bed, &(struct bed_config){ .keeps = true });
-	bed_clear_attention(bed);
-	*state = bed;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 static void test_spc_send_diagnostic__self_test_reads(void **state)
 {
 	static const uint8_t tests[] = { 0x04, 0xa0, 0x14 };
@@ -91,7 +74,7 @@ static void test_spc_receive_diagnostic__list_of_pages(void **state)
 	BED_RUN_FIELD(&cmd, 2, 7);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, bed_setup_state, bed_teardown_state)
 
 int main(void)
 {

@@ -8,34 +8,6 @@
 
 #include "base/bytes.h"
 
-static int setup(void **state)
-{
-	struct bed *bed = calloc(1, sizeof(*bed));
-
-	bed_setup(bed, &(struct bed_config){ .keeps = true });
-	bed_clear_attention(bed);
-	*state = bed;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
-static void told(struct bed *bed, struct scsi_nexus *nexus, uint16_t code)
-{
-	struct bed_cmd cmd;
-
-	BED_CDB(bed, &cmd, 0x00, 0, 0, 0, 0, 0);
-	cmd.cmd.nexus = nexus;
-	assert_int_equal(bed_run(&cmd), code != 0 ? 0x02 : 0x00);
-	if (code != 0)
-		bed_expect_sense(&cmd, 0x06, code);
-}
-
 static void set(struct bed *bed, uint8_t type, const char *text, uint16_t length)
 {
 	struct bed_cmd cmd;
@@ -62,11 +34,11 @@ static void test_spc_set_identifying__over_a_restart(void **state)
 	struct bed *bed = *state;
 	struct scsi_nexus *other = bed_nexus(bed, "other");
 
-	told(bed, other, 0x2900);
+	bed_told(bed, other, 0x2900);
 	expect(bed, 0, "", 0);
 	set(bed, 0, "plain", 5);
-	told(bed, other, 0x3f05);
-	told(bed, bed->nexus, 0);
+	bed_told(bed, other, 0x3f05);
+	bed_told(bed, bed->nexus, 0);
 	scsi_nexus_destroy(other);
 	set(bed, 2, "a text", 7);
 	bed_restart(bed);
@@ -136,7 +108,7 @@ static void test_spc_set_identifying__without_a_keeper(void **state)
 	bed_teardown(&bed);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, bed_setup_state, bed_teardown_state)
 
 int main(void)
 {

@@ -19,13 +19,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 static void log_sense(struct bed *bed, struct bed_cmd *cmd, uint8_t page, uint8_t subpage,
 		      uint16_t from)
 {
@@ -230,7 +223,7 @@ static void test_spc_log_select__refusals(void **state)
 	BED_RUN_FIELD(&cmd, 1, 0);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown_state)
 
 int main(void)
 {

@@ -20,13 +20,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 /* Written out by the tables of SBC-4 sections 5.20, 5.37, 5.43, 5.46 and 5.49. */
 static void long_cdb(struct bed *bed, struct bed_cmd *cmd, uint8_t action, uint8_t options,
 		     uint64_t lba, uint32_t blocks)
@@ -171,7 +164,7 @@ static void test_gate__long_cdbs(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown_state)
 	const struct CMUnitTest tests[] = {
 		TEST(test_read_32__data),
 		TEST(test_write_32__data),

@@ -17,13 +17,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 /* clang-format off */
 static const uint8_t pages[] = {
 	0x01, 10, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -191,7 +184,7 @@ static void test_spc_mode_sense__write_protect_and_cache(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown_state)
 	const struct CMUnitTest tests[] = {
 		TEST(test_spc_mode_sense__6_all_pages),
 		TEST(test_spc_mode_sense__6_one_page_without_descriptor),

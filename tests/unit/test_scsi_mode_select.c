@@ -20,13 +20,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 /* Prepares MODE SELECT(6) with LIST; BITS: PF, RTD, SP. */
 static void prepare(struct bed *bed, struct bed_cmd *cmd, uint8_t bits, const uint8_t *list,
 		    uint8_t length)
@@ -484,7 +477,7 @@ static void test_mode_select__cdb(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown_state)
 	const struct CMUnitTest tests[] = {
 		TEST(test_mode__wce),
 		TEST(test_mode__swp),

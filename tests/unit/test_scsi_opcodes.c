@@ -17,13 +17,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 static void report(struct bed *bed, struct bed_cmd *cmd, uint8_t options, uint8_t opcode,
 		   uint16_t action)
 {
@@ -272,7 +265,7 @@ static void test_spc_report_tmfs__bytes(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown_state)
 	const struct CMUnitTest tests[] = {
 		TEST(test_spc_report_opcodes__all),
 		TEST(test_spc_report_opcodes__all_with_timeouts),

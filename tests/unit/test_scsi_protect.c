@@ -46,13 +46,6 @@ static int setup_3(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 /* An initiator's blocks: its own CRC, bit by bit. */
 static uint16_t slow_crc(const uint8_t *data, size_t len)
 {
@@ -518,7 +511,7 @@ static void test_type_3__is_told(void **state)
 	expect_told(*state, 0x05, 0x24);
 }
 
-#define CASE(number, name) cmocka_unit_test_setup_teardown(name, setup_##number, teardown)
+#define CASE(number, name) cmocka_unit_test_setup_teardown(name, setup_##number, bed_teardown_state)
 
 int main(void)
 {

@@ -22,13 +22,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 static void compare_and_write(struct bed *bed, struct bed_cmd *cmd, uint64_t lba, uint8_t blocks,
 			      const void *data, uint32_t length)
 {
@@ -347,7 +340,7 @@ static void test_sbc_write_atomic__is_not_there_without_promise(void **state)
 	bed_expect_sense(&cmd, 0x05, 0x2000);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown_state)
 
 int main(void)
 {

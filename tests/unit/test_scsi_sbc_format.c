@@ -75,13 +75,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 static void sanitize(struct bed *bed, struct bed_cmd *cmd, uint8_t what, const uint8_t *list,
 		     uint16_t length)
 {
@@ -754,7 +747,7 @@ static void test_format_unit__read_only(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown_state)
 	const struct CMUnitTest tests[] = {
 		TEST(test_sanitize_overwrite__pattern),
 		TEST(test_sanitize_overwrite__inverted_between_passes),

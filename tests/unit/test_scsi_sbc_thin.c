@@ -24,13 +24,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 static void expect_zero(struct bed *bed, uint64_t lba, unsigned blocks)
 {
 	for (unsigned i = 0; i < blocks * 512; i++)
@@ -391,7 +384,7 @@ static void test_vpd_page__thin(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown_state)
 	const struct CMUnitTest tests[] = {
 		TEST(test_sbc_unmap__several),
 		TEST(test_sbc_unmap__nothing),

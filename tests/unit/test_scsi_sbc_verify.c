@@ -22,13 +22,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 static void verify(struct bed *bed, struct bed_cmd *cmd, unsigned length, unsigned bytchk,
 		   uint64_t lba, uint32_t blocks)
 {
@@ -250,7 +243,7 @@ static void test_sbc_write_and_verify__finds_a_difference(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown_state)
 	const struct CMUnitTest tests[] = {
 		TEST(test_sbc_verify__reads_the_medium),
 		TEST(test_sbc_verify__finds_the_bad_block),

@@ -206,18 +206,6 @@ static void test_scsi_lun_view__target_reset(void **state)
 
 /* ---- unit attentions ---- */
 
-/* TEST UNIT READY through NEXUS is told CODE, 0: nothing. */
-static void told(struct bed *bed, struct scsi_nexus *nexus, uint16_t code)
-{
-	struct bed_cmd cmd;
-
-	BED_CDB(bed, &cmd, 0x00, 0, 0, 0, 0, 0);
-	cmd.cmd.nexus = nexus;
-	assert_int_equal(bed_run(&cmd), code != 0 ? 0x02 : 0x00);
-	if (code != 0)
-		bed_expect_sense(&cmd, 0x06, code);
-}
-
 static void test_attention__power_on_then_nexus_loss(void **state)
 {
 	struct scsi_nexus *again;
@@ -225,15 +213,15 @@ static void test_attention__power_on_then_nexus_loss(void **state)
 
 	(void)state;
 	bed_setup(&bed, &(struct bed_config){ 0 });
-	told(&bed, bed.nexus, 0x2900);
-	told(&bed, bed.nexus, 0);
+	bed_told(&bed, bed.nexus, 0x2900);
+	bed_told(&bed, bed.nexus, 0);
 	again = bed_nexus(&bed, "iqn.2026-11.test:initiator,i,0x400000000001");
-	told(&bed, again, 0x2907);
-	told(&bed, again, 0);
+	bed_told(&bed, again, 0x2907);
+	bed_told(&bed, again, 0);
 	scsi_nexus_destroy(again);
 	/* Another ISID is another nexus, and new. */
 	again = bed_nexus(&bed, "iqn.2026-11.test:initiator,i,0x400000000002");
-	told(&bed, again, 0x2900);
+	bed_told(&bed, again, 0x2900);
 	scsi_nexus_destroy(again);
 	bed_teardown(&bed);
 }
@@ -246,22 +234,22 @@ static void test_attention__reset_reaches_every_nexus_once(void **state)
 	(void)state;
 	bed_setup(&bed, &(struct bed_config){ 0 });
 	other = bed_nexus(&bed, "other");
-	told(&bed, bed.nexus, 0x2900);
-	told(&bed, other, 0x2900);
+	bed_told(&bed, bed.nexus, 0x2900);
+	bed_told(&bed, other, 0x2900);
 	bed_manage(bed.nexus, SCSI_TMF_LOGICAL_UNIT_RESET, 0);
-	told(&bed, other, 0x2903);
-	told(&bed, other, 0);
-	told(&bed, bed.nexus, 0x2903);
-	told(&bed, bed.nexus, 0);
+	bed_told(&bed, other, 0x2903);
+	bed_told(&bed, other, 0);
+	bed_told(&bed, bed.nexus, 0x2903);
+	bed_told(&bed, bed.nexus, 0);
 	bed_manage(other, SCSI_TMF_TARGET_RESET, 0);
-	told(&bed, bed.nexus, 0x2902);
-	told(&bed, other, 0x2902);
-	told(&bed, other, 0);
+	bed_told(&bed, bed.nexus, 0x2902);
+	bed_told(&bed, other, 0x2902);
+	bed_told(&bed, other, 0);
 	/* What happened before a nexus came is not its business. */
 	scsi_nexus_destroy(other);
 	other = bed_nexus(&bed, "third");
-	told(&bed, other, 0x2900);
-	told(&bed, other, 0);
+	bed_told(&bed, other, 0x2900);
+	bed_told(&bed, other, 0);
 	scsi_nexus_destroy(other);
 	bed_teardown(&bed);
 }
@@ -274,12 +262,12 @@ static void test_attention__higher_reset_covers_lower(void **state)
 	bed_setup(&bed, &(struct bed_config){ 0 });
 	bed_manage(bed.nexus, SCSI_TMF_LOGICAL_UNIT_RESET, 0);
 	bed_manage(bed.nexus, SCSI_TMF_TARGET_RESET, 0);
-	told(&bed, bed.nexus, 0x2900);
-	told(&bed, bed.nexus, 0);
+	bed_told(&bed, bed.nexus, 0x2900);
+	bed_told(&bed, bed.nexus, 0);
 	bed_manage(bed.nexus, SCSI_TMF_LOGICAL_UNIT_RESET, 0);
 	bed_manage(bed.nexus, SCSI_TMF_TARGET_RESET, 0);
-	told(&bed, bed.nexus, 0x2902);
-	told(&bed, bed.nexus, 0);
+	bed_told(&bed, bed.nexus, 0x2902);
+	bed_told(&bed, bed.nexus, 0);
 	bed_teardown(&bed);
 }
 
@@ -295,7 +283,7 @@ static void test_scsi_lun_reset__unknown_lun(void **state)
 			 SCSI_TMF_INCORRECT_LUN);
 	assert_int_equal(bed_manage(bed.nexus, SCSI_TMF_LOGICAL_UNIT_RESET, UINT64_MAX),
 			 SCSI_TMF_INCORRECT_LUN);
-	told(&bed, bed.nexus, 0);
+	bed_told(&bed, bed.nexus, 0);
 	bed_teardown(&bed);
 }
 

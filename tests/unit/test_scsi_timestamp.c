@@ -8,34 +8,6 @@
 
 #include "base/bytes.h"
 
-static int setup(void **state)
-{
-	struct bed *bed = calloc(1, sizeof(*bed));
-
-	bed_setup(bed, &(struct bed_config){ .keeps = true });
-	bed_clear_attention(bed);
-	*state = bed;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
-static void told(struct bed *bed, struct scsi_nexus *nexus, uint16_t code)
-{
-	struct bed_cmd cmd;
-
-	BED_CDB(bed, &cmd, 0x00, 0, 0, 0, 0, 0);
-	cmd.cmd.nexus = nexus;
-	assert_int_equal(bed_run(&cmd), code != 0 ? 0x02 : 0x00);
-	if (code != 0)
-		bed_expect_sense(&cmd, 0x06, code);
-}
-
 /* Milliseconds; ORIGIN is expected with them. */
 static uint64_t reported(struct bed *bed, uint8_t origin)
 {
@@ -77,12 +49,12 @@ static void test_spc_set_timestamp__others_are_told(void **state)
 	struct bed_cmd cmd;
 	uint64_t ms;
 
-	told(bed, other, 0x2900);
+	bed_told(bed, other, 0x2900);
 	assert_int_equal(set(bed, &cmd, list, sizeof(list)), 0x00);
 	ms = reported(bed, 2);
 	assert_true(ms >= UINT64_C(0x010203040506) && ms < UINT64_C(0x010203040506) + 60000);
-	told(bed, other, 0x2a10);
-	told(bed, bed->nexus, 0);
+	bed_told(bed, other, 0x2a10);
+	bed_told(bed, bed->nexus, 0);
 	scsi_nexus_destroy(other);
 }
 
@@ -98,7 +70,7 @@ static void test_spc_set_timestamp__lists_cut_short(void **state)
 	reported(bed, 3);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, bed_setup_state, bed_teardown_state)
 
 int main(void)
 {

@@ -57,13 +57,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bed_teardown(*state);
-	free(*state);
-	return 0;
-}
-
 static void test_vpd_third_party_copy__has_what_it_must(void **state)
 {
 	static const struct {
@@ -127,11 +120,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_vpd_third_party_copy__has_what_it_must, setup,
-						teardown),
+						bed_teardown_state),
 		cmocka_unit_test_setup_teardown(test_vpd_third_party_copy__says_the_same_as_others,
-						setup, teardown),
+						setup, bed_teardown_state),
 		cmocka_unit_test_setup_teardown(
-			test_vpd_third_party_copy__limits_of_tokens_in_blocks, setup, teardown),
+			test_vpd_third_party_copy__limits_of_tokens_in_blocks, setup, bed_teardown_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
