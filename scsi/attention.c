@@ -4,37 +4,44 @@
 
 #include <assert.h>
 
+#include "scsi/event.h"
+
 /*
  * Whoever hears of the reset of a higher level need not hear of the lower ones
  * (SAM-5 section 5.14); all other conditions are reported one after the other.
  */
+enum kind {
+	OTHER,
+	RESET,
+	EVENT, /* is told asynchronously, too, where that is wished; see event.h */
+};
+
 static const struct {
 	uint16_t code;
-	bool is_reset;
+	enum kind kind;
 } attentions[ATTENTION_COUNT] = {
-	[ATTENTION_POWER_ON] = { 0x2900, true }, /* POWER ON, RESET, OR BUS DEVICE RESET OCCURRED */
-	[ATTENTION_TARGET_RESET] = { 0x2902, true }, /* SCSI BUS RESET OCCURRED */
-	[ATTENTION_LU_RESET] = { 0x2903, true }, /* BUS DEVICE RESET FUNCTION OCCURRED */
-	[ATTENTION_NEXUS_LOSS] = { 0x2907, true }, /* I_T NEXUS LOSS OCCURRED */
-	[ATTENTION_DEFERRED_ERROR] = { 0x0c00, false }, /* the store says more: flush.h */
-	[ATTENTION_COMMANDS_CLEARED] = { 0x2f00, false }, /* ... BY ANOTHER INITIATOR */
-	[ATTENTION_MEDIUM_CHANGED] = { 0x2800, false }, /* NOT READY TO READY CHANGE, ... */
-	[ATTENTION_RESERVATIONS_PREEMPTED] = { 0x2a03, false }, /* RESERVATIONS PREEMPTED */
-	[ATTENTION_RESERVATIONS_RELEASED] = { 0x2a04, false }, /* RESERVATIONS RELEASED */
-	[ATTENTION_REGISTRATIONS_PREEMPTED] = { 0x2a05, false }, /* REGISTRATIONS PREEMPTED */
-	[ATTENTION_ACCESS_STATE_CHANGED] = { 0x2a06, false }, /* ASYMMETRIC ACCESS STATE CHANGED */
-	[ATTENTION_LUNS_CHANGED] = { 0x3f0e, false }, /* REPORTED LUNS DATA HAS CHANGED */
-	[ATTENTION_INQUIRY_CHANGED] = { 0x3f03, false }, /* INQUIRY DATA HAS CHANGED */
-	[ATTENTION_IDENTIFIER_CHANGED] = { 0x3f05, false }, /* DEVICE IDENTIFIER CHANGED */
-	[ATTENTION_CAPACITY_CHANGED] = { 0x2a09, false }, /* CAPACITY DATA HAS CHANGED */
-	[ATTENTION_MODE_CHANGED] = { 0x2a01, false }, /* MODE PARAMETERS CHANGED */
-	[ATTENTION_LOG_CHANGED] = { 0x2a02, false }, /* LOG PARAMETERS CHANGED */
-	[ATTENTION_TIMESTAMP_CHANGED] = { 0x2a10, false }, /* TIMESTAMP CHANGED */
-	[ATTENTION_WAS_BUSY] = { 0x2c07, false }, /* PREVIOUS BUSY STATUS */
-	[ATTENTION_WAS_RESERVATION_CONFLICT] = { 0x2c09, false }, /* PREVIOUS RESERVATION ... */
-	[ATTENTION_WAS_TASK_SET_FULL] = { 0x2c08, false }, /* PREVIOUS TASK SET FULL STATUS */
-	[ATTENTION_THIN_THRESHOLD] = { 0x3807,
-				       false }, /* THIN PROVISIONING SOFT THRESHOLD REACHED */
+	[ATTENTION_POWER_ON] = { 0x2900, RESET }, /* POWER ON, RESET, OR BUS ... OCCURRED */
+	[ATTENTION_TARGET_RESET] = { 0x2902, RESET }, /* SCSI BUS RESET OCCURRED */
+	[ATTENTION_LU_RESET] = { 0x2903, RESET }, /* BUS DEVICE RESET FUNCTION OCCURRED */
+	[ATTENTION_NEXUS_LOSS] = { 0x2907, RESET }, /* I_T NEXUS LOSS OCCURRED */
+	[ATTENTION_DEFERRED_ERROR] = { 0x0c00, OTHER }, /* the store says more: flush.h */
+	[ATTENTION_COMMANDS_CLEARED] = { 0x2f00, OTHER }, /* ... BY ANOTHER INITIATOR */
+	[ATTENTION_MEDIUM_CHANGED] = { 0x2800, EVENT }, /* NOT READY TO READY CHANGE, ... */
+	[ATTENTION_RESERVATIONS_PREEMPTED] = { 0x2a03, EVENT }, /* RESERVATIONS PREEMPTED */
+	[ATTENTION_RESERVATIONS_RELEASED] = { 0x2a04, EVENT }, /* RESERVATIONS RELEASED */
+	[ATTENTION_REGISTRATIONS_PREEMPTED] = { 0x2a05, EVENT }, /* REGISTRATIONS PREEMPTED */
+	[ATTENTION_ACCESS_STATE_CHANGED] = { 0x2a06, EVENT }, /* ASYMMETRIC ACCESS STATE CHANGED */
+	[ATTENTION_LUNS_CHANGED] = { 0x3f0e, EVENT }, /* REPORTED LUNS DATA HAS CHANGED */
+	[ATTENTION_INQUIRY_CHANGED] = { 0x3f03, EVENT }, /* INQUIRY DATA HAS CHANGED */
+	[ATTENTION_IDENTIFIER_CHANGED] = { 0x3f05, EVENT }, /* DEVICE IDENTIFIER CHANGED */
+	[ATTENTION_CAPACITY_CHANGED] = { 0x2a09, EVENT }, /* CAPACITY DATA HAS CHANGED */
+	[ATTENTION_MODE_CHANGED] = { 0x2a01, EVENT }, /* MODE PARAMETERS CHANGED */
+	[ATTENTION_LOG_CHANGED] = { 0x2a02, EVENT }, /* LOG PARAMETERS CHANGED */
+	[ATTENTION_TIMESTAMP_CHANGED] = { 0x2a10, EVENT }, /* TIMESTAMP CHANGED */
+	[ATTENTION_WAS_BUSY] = { 0x2c07, OTHER }, /* PREVIOUS BUSY STATUS */
+	[ATTENTION_WAS_RESERVATION_CONFLICT] = { 0x2c09, OTHER }, /* PREVIOUS RESERVATION ... */
+	[ATTENTION_WAS_TASK_SET_FULL] = { 0x2c08, OTHER }, /* PREVIOUS TASK SET FULL STATUS */
+	[ATTENTION_THIN_THRESHOLD] = { 0x3807, EVENT }, /* THIN PROVISIONING SOFT THRESHOLD ... */
 };
 
 _Static_assert(ATTENTION_COUNT <= 32, "a bit for each in a word");
@@ -55,6 +62,7 @@ void attention_join(struct attention_source *source, struct attention_state *sta
 		    const struct scsi_nexus *nexus, enum attention first)
 {
 	state->nexus = nexus;
+	atomic_init(&state->news, 0);
 	atomic_init(&state->pending, first == ATTENTION_NONE ? 0 : UINT32_C(1) << first);
 	list_node_init(&state->link);
 	pthread_mutex_lock(&source->lock);
@@ -71,6 +79,16 @@ void attention_leave(struct attention_source *source, struct attention_state *st
 
 /* ---- raising ------------------------------------------------------------------ */
 
+/* Release: who sees the condition finds its cause. */
+static void raise(struct attention_state *state, enum attention attention)
+{
+	uint32_t bit = UINT32_C(1) << attention;
+	uint32_t before = atomic_fetch_or_explicit(&state->pending, bit, memory_order_release);
+
+	if (state->teller != NULL && attentions[attention].kind == EVENT && !(before & bit))
+		event_raised(state, attention);
+}
+
 void attention_raise_if(struct attention_source *source, enum attention attention,
 			attention_choose_fn choose, const void *context)
 {
@@ -81,10 +99,8 @@ void attention_raise_if(struct attention_source *source, enum attention attentio
 	{
 		struct attention_state *state = container_of(node, struct attention_state, link);
 
-		/* Release: who sees the condition finds its cause. */
 		if (choose(context, state->nexus))
-			atomic_fetch_or_explicit(&state->pending, UINT32_C(1) << attention,
-						 memory_order_release);
+			raise(state, attention);
 	}
 	pthread_mutex_unlock(&source->lock);
 }
@@ -133,8 +149,8 @@ enum attention attention_take(struct attention_state *state)
 	if (taken == ATTENTION_NONE)
 		return ATTENTION_NONE;
 	covered = UINT32_C(1) << taken;
-	for (unsigned i = taken; i < ATTENTION_COUNT && attentions[taken].is_reset; i++) {
-		if (attentions[i].is_reset)
+	for (unsigned i = taken; i < ATTENTION_COUNT && attentions[taken].kind == RESET; i++) {
+		if (attentions[i].kind == RESET)
 			covered |= UINT32_C(1) << i;
 	}
 	atomic_fetch_and_explicit(&state->pending, ~covered, memory_order_relaxed);

@@ -17,6 +17,7 @@
 
 #include "base/list.h"
 
+struct event_teller;
 struct scsi_nexus;
 
 /* In the order of precedence. At most 32. */
@@ -58,6 +59,8 @@ struct attention_state {
 	struct list_node link; /* of the source */
 	const struct scsi_nexus *nexus;
 	_Atomic uint32_t pending; /* bits by enum attention; cleared by the nexus's reactor alone */
+	_Atomic uint32_t news; /* those of which the port is to be told; event.h */
+	struct event_teller *teller; /* set before joining; NULL: the port does not wish it */
 };
 
 void attention_source_init(struct attention_source *source);

@@ -233,6 +233,8 @@ struct scsi_nexus {
 	uint16_t target_port_group;
 	bool has_sam_functions;
 	void (*tasks_terminated)(void *context, uint64_t lun);
+	void (*event)(void *context, uint64_t lun, const uint8_t *sense, uint8_t length);
+	struct event_teller *teller; /* NULL where there is no event */
 	void *context;
 	struct list stray; /* commands to no logical unit */
 	struct list copies; /* copy operations, under way and their results */

@@ -280,6 +280,12 @@ struct scsi_nexus_config {
 	 * port's own notice, on its reactor. Optional.
 	 */
 	void (*tasks_terminated)(void *context, uint64_t lun);
+	/*
+	 * A unit attention condition has been established at LUN that no command of this nexus has
+	 * caused: LENGTH bytes of sense data for asynchronous event reporting, on its reactor.
+	 * The condition stays pending. Optional: NULL where nobody is to be told.
+	 */
+	void (*event)(void *context, uint64_t lun, const uint8_t *sense, uint8_t length);
 	void *context;
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "scsi/copy.h"
+#include "scsi/event.h"
 #include "scsi/lu.h"
 #include "scsi/order.h"
 #include "scsi/orphan.h"
@@ -258,6 +259,7 @@ static bool was_here_before(struct scsi_target *target, const struct scsi_nexus_
 
 static void free_nexus(struct scsi_nexus *nexus)
 {
+	event_teller_close(nexus->teller);
 	free(nexus->initiator_port);
 	free(nexus->target_port);
 	free(nexus);
@@ -328,6 +330,13 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 	}
 	nexus->target = target;
 	nexus->reactor = config->reactor;
+	nexus->event = config->event;
+	if (nexus->event != NULL)
+		nexus->teller = event_teller_create(nexus, config->reactor);
+	if (nexus->event != NULL && nexus->teller == NULL) {
+		free_nexus(nexus);
+		return -ENOMEM;
+	}
 	if (taskset_join(nexus) != 0) {
 		free_nexus(nexus);
 		return -ENOMEM;
@@ -344,6 +353,7 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 	for (unsigned i = 0; i < nexus->lun_count; i++) {
 		list_init(&nexus->lu[i].commands);
 		if (nexus->lu[i].lu != NULL) {
+			nexus->lu[i].attentions.teller = nexus->teller;
 			attention_join(&nexus->lu[i].lu->attentions, &nexus->lu[i].attentions, nexus,
 				       first);
 			access_join(nexus->lu[i].lu, &nexus->lu[i].access, nexus);
