@@ -92,6 +92,8 @@ static const struct setting state_settings[] = {
 	  .help = "DefaultTime2Retain, seconds" }, \
 	{ "max-session-connections", SETTING_INTEGER, VALUE(max_session_connections), 1, 65535, \
 	  .help = "most connections of one session: what MaxConnections is negotiated to" }, \
+	{ "asynchronous-events", SETTING_BOOL, VALUE(asynchronous_events), \
+	  .help = "tell initiators unasked (AsyncEvent 0) of a new capacity and the like" }, \
 	{ "target-latency-ms", SETTING_INTEGER, VALUE(target_latency_ms), 0, \
 	  ISCSI_TARGET_LATENCY_MAX_MS, \
 	  .help = "milliseconds above which a session may have fewer commands outstanding; 0: never" },

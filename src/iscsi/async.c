@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Asynchronous Message (RFC 7143 section 11.9): what the target says unasked. */
+#include <string.h>
+
 #include "iscsi/ffp.h"
 
 static void send_message(struct iscsi_conn *conn, const struct bhs_async_message *message)
@@ -9,6 +11,33 @@ static void send_message(struct iscsi_conn *conn, const struct bhs_async_message
 	if (control == NULL)
 		return;
 	bhs_async_message_encode(&control->pdu.bhs, message);
+	control_send(control, true);
+}
+
+/*
+ * The sense data of a condition that stays pending (11.9.1): whoever does not get this PDU hears
+ * of it with the next command. Its number counts, so it is sent again above ErrorRecoveryLevel 0.
+ */
+void async_scsi_event(void *context, uint64_t lun, const uint8_t *sense, uint8_t length)
+{
+	struct iscsi_session *session = context;
+	struct iscsi_conn *conn = session_live_conn(session);
+	struct bhs_async_message message = {
+		.async_event = ISCSI_ASYNC_SCSI,
+		.lun = lun,
+		.data_len = 2u + length,
+	};
+	struct control *control;
+
+	if (conn == NULL)
+		return;
+	control = control_alloc_news(conn, message.data_len);
+	if (control == NULL)
+		return;
+	put_be16(control->data, length);
+	memcpy(control->data + 2, sense, length);
+	bhs_async_message_encode(&control->pdu.bhs, &message);
+	events_add(&conn->events, reactor_now_ns(conn->core->reactor), "SCSI event", lun, length);
 	control_send(control, true);
 }
 

@@ -308,23 +308,36 @@ static void control_sent(struct transport_pdu *pdu, int err)
 		conn_may_finish(conn);
 }
 
-struct control *control_alloc(struct iscsi_conn *conn, uint32_t data_length)
+/* NULL when memory is short or the peer has not taken MOST of ours. */
+static struct control *control_create(struct iscsi_conn *conn, uint32_t data_length, unsigned most)
 {
 	struct control *control = NULL;
 
-	if (conn->controls < CONN_CONTROLS_MAX)
+	if (conn->controls < most)
 		control = calloc(1, sizeof(*control) + data_length);
-	if (control == NULL) {
-		conn_terminate(conn, false, LOG_LEVEL_WARNING, "takes none of %u answers",
-			       conn->controls);
+	if (control == NULL)
 		return NULL;
-	}
 	control->conn = conn;
 	control->pdu.data = control->data;
 	control->pdu.data_length = data_length;
 	control->pdu.sent = control_sent;
 	conn->controls++;
 	return control;
+}
+
+struct control *control_alloc(struct iscsi_conn *conn, uint32_t data_length)
+{
+	struct control *control = control_create(conn, data_length, CONN_CONTROLS_MAX);
+
+	if (control == NULL)
+		conn_terminate(conn, false, LOG_LEVEL_WARNING, "takes none of %u answers",
+			       conn->controls);
+	return control;
+}
+
+struct control *control_alloc_news(struct iscsi_conn *conn, uint32_t data_length)
+{
+	return control_create(conn, data_length, CONN_NEWS_MAX);
 }
 
 void control_send(struct control *control, bool advance)

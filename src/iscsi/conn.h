@@ -20,6 +20,7 @@
 #include "transport/transport.h"
 
 #define CONN_CONTROLS_MAX 8192		/* PDUs of ours that the peer has not taken */
+#define CONN_NEWS_MAX 1024		/* and beyond these it is told nothing that it can do without */
 #define CONN_PING_BYTES_MAX (1024u * 1024u)	/* and of data that they echo */
 #define CONN_LOGIN_DATA_MAX 8192	/* RFC 7143 section 13.12: before full feature phase */
 
@@ -186,6 +187,9 @@ void conn_may_finish(struct iscsi_conn *conn);
  * when memory is short or the peer takes none of ours: CONN is then being ended.
  */
 struct control *control_alloc(struct iscsi_conn *conn, uint32_t data_length);
+
+/* The same for what need not be said: NULL costs the peer only the news. */
+struct control *control_alloc_news(struct iscsi_conn *conn, uint32_t data_length);
 
 /*
  * Numbers and sends CONTROL, which has been filled but for StatSN and window,

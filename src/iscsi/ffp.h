@@ -74,6 +74,8 @@ void reject_send(struct iscsi_conn *conn, const struct bhs *bhs, enum iscsi_reje
 		 const char *why);
 
 /* async.c */
+/* The device server tells of an event at LUN of the session CONTEXT. */
+void async_scsi_event(void *context, uint64_t lun, const uint8_t *sense, uint8_t length);
 void async_request_logout(struct iscsi_conn *conn, uint16_t seconds);
 /* Tells, where CONN is in full feature phase, that we end its session. */
 void async_session_dropped(struct iscsi_conn *conn);

@@ -53,6 +53,7 @@ struct iscsi_values {
 	bool data_sequence_in_order;	/* likewise */
 	unsigned default_time2wait, default_time2retain;
 	unsigned max_session_connections;	/* of one session; 0: default 4 */
+	bool asynchronous_events;	/* unit attention conditions are told by Async Message, too */
 	unsigned target_latency_ms;	/* above which the window shrinks; 0: it does not */
 };
 

@@ -194,6 +194,9 @@ void login_fill_session(const struct login *login, struct iscsi_session *session
 	session->login_pdus = login->numbered_pdus;
 	session->time2wait = (uint16_t)negotiation->value[KEY_DEFAULT_TIME2WAIT];
 	session->task_reporting = (uint8_t)negotiation->value[KEY_TASK_REPORTING];
+	/* Nobody counts what an iSER initiator has received of these (RFC 7145 section 6.9). */
+	session->tells_events = login->values.asynchronous_events &&
+				negotiation->value[KEY_MAX_UNEXPECTED_PDUS] == 0;
 	session->protocol_level = (uint8_t)negotiation->value[KEY_PROTOCOL_LEVEL];
 	session->time2retain = (uint16_t)negotiation->value[KEY_DEFAULT_TIME2RETAIN];
 	memcpy(session->isid, login->isid, sizeof(session->isid));

@@ -95,6 +95,7 @@ static int create_nexus(struct iscsi_session *session)
 		.target_port_group = session->group,
 		.has_sam_functions = session->protocol_level >= PROTOCOL_LEVEL_SAM,
 		.tasks_terminated = tmf_tasks_terminated,
+		.event = session->tells_events ? async_scsi_event : NULL,
 		.context = session,
 	};
 	const uint8_t *isid = session->isid;

@@ -107,6 +107,7 @@ struct iscsi_session {
 	uint16_t time2wait, time2retain;
 	uint8_t task_reporting;		/* REPORTING_... */
 	uint8_t protocol_level;
+	bool tells_events;		/* by Asynchronous Messages */
 	char initiator_name[NAME_LEN_MAX + 1];
 	char initiator_alias[64];
 };

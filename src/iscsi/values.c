@@ -41,6 +41,7 @@ void values_init(struct iscsi_values *values)
 		/* A session is not kept once its connection is gone (ErrorRecoveryLevel 0). */
 		.default_time2retain = 0,
 		.max_session_connections = DEFAULT_SESSION_CONNECTIONS,
+		.asynchronous_events = true,
 		.target_latency_ms = DEFAULT_TARGET_LATENCY_MS,
 	};
 }

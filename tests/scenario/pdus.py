@@ -107,4 +107,9 @@ def report_luns(length):
     return bytes([0xA0]) + bytes(5) + struct.pack(">I", length) + bytes(2)
 
 
-CDBS = {"read": read, "write": write, "tur": tur, "inquiry": inquiry, "report_luns": report_luns}
+def mode_select(length):
+    return bytes([0x15, 0x10, 0, 0, length, 0])
+
+
+CDBS = {"read": read, "write": write, "tur": tur, "inquiry": inquiry, "report_luns": report_luns,
+        "mode_select": mode_select}

@@ -125,6 +125,7 @@ class Initiator:
         self.keys = list(keys)
         self.chap = chap
         self.answers = {}
+        self.events = []            # SCSI events that the target has told of: (LUN field, sense)
 
     def close(self):
         self.socket.close()
@@ -170,6 +171,20 @@ class Initiator:
         self.send_raw(self.frame(bhs, data, **crc))
 
     def recv(self):
+        """The next PDU that is no SCSI event."""
+        while True:
+            pdu = self.recv_any()
+            if pdu.opcode != 0x32 or pdu.bhs[36] != 0:
+                return pdu
+
+    def wait_event(self):
+        """The next SCSI event, if none has come yet; nothing else may come."""
+        if not self.events:
+            pdu = self.recv_any()
+            assert self.events, f"opcode {pdu.opcode:#x} came instead of an event"
+        return self.events.pop(0)
+
+    def recv_any(self):
         bhs = self.recv_exactly(48)
         bhs_ahs = bhs + self.recv_exactly(bhs[4] * 4)
         if self.header_digest and self.recv_exactly(4) != crc32c(bhs_ahs):
@@ -181,6 +196,9 @@ class Initiator:
         pdu = Pdu(bhs, padded[:length])
         if pdu.opcode not in (0x31, 0x25) or pdu.opcode == 0x25 and pdu.flags & 1:
             self.exp_stat_sn = pdu.stat_sn + 1 & 0xFFFFFFFF
+        if pdu.opcode == 0x32 and pdu.bhs[36] == 0:
+            size = int.from_bytes(pdu.data[:2], "big")
+            self.events.append((pdu.bhs[8:16], pdu.data[2:2 + size]))
         return pdu
 
     # --- PDUs ---
