@@ -51,6 +51,14 @@ struct copy_failure {
 	uint8_t sense[SCSI_SENSE_MAX];
 };
 
+/* Bytes of the source, which need not be whole blocks of it. */
+struct copy_part {
+	uint64_t from_at;
+	uint32_t length;
+};
+
+#define COPY_PARTS_MAX 8u /* the smallest blocks in one of the largest */
+
 /* A stretch of blocks on their way. */
 struct copy_span {
 	struct scsi_lu *from; /* NULL: zeros */
@@ -59,6 +67,9 @@ struct copy_span {
 	uint64_t from_length; /* less than to_length: zeros follow; more: the rest is dropped */
 	uint64_t to_length;
 	struct odx_token *token; /* NULL, or what FROM must still be true to */
+	/* Where block sizes differ: TO_LENGTH, a block at most, is put together from these. 0: as above. */
+	unsigned parts;
+	struct copy_part part[COPY_PARTS_MAX];
 };
 
 struct copy_op;
@@ -81,6 +92,8 @@ struct copy_piece {
 	uint64_t from_at, to_at; /* bytes */
 	uint64_t from_length, to_length;
 	uint64_t done; /* of to_length, by the store itself */
+	unsigned part; /* of a span of parts: the one that is read */
+	uint32_t gathered; /* and the bytes of those before */
 	bool in_use;
 	uint8_t whose; /* enum copy_whose: whom the present I/O is of */
 };

@@ -21,6 +21,8 @@ enum {
 	UNITS_BLOCKS = 0xf1,
 	UPDATE_DELAY_MS = 20,
 	FAILED_SENSE_AT = 60,
+	POPULATE_TOKEN = 0x10,
+	WRITE_USING_TOKEN = 0x11,
 };
 
 static struct copy_op *find(struct scsi_cmd *cmd, uint32_t id)
@@ -134,9 +136,10 @@ int spc_failed_segment(struct scsi_cmd *cmd, struct cursor *out)
 
 /* ---- LID4 and ROD token information ------------------------------------------------------ */
 
-/* What both begin with, up to the sense data; AVAILABLE DATA is left to the caller. */
-static void put_status(const struct copy_op *op, bool in_blocks, struct cursor *out)
+/* What both begin with, up to the sense data; AVAILABLE DATA is left to the caller. SBC-4 wants blocks for tokens. */
+static void put_status(const struct copy_op *op, struct cursor *out)
 {
+	bool in_blocks = op->action == POPULATE_TOKEN || op->action == WRITE_USING_TOKEN;
 	uint8_t sense[SCSI_SENSE_MAX];
 	uint8_t length = 0;
 
@@ -169,18 +172,19 @@ int spc_copy_status_lid4(struct scsi_cmd *cmd, struct cursor *out)
 
 	if (op == NULL)
 		return -1;
-	put_status(op, false, out);
+	put_status(op, out);
 	finish(out);
 	return SCSI_DONE;
 }
 
 int spc_rod_token_information(struct scsi_cmd *cmd, struct cursor *out)
 {
-	const struct copy_op *op = find(cmd, get_be32(cmd->cdb + 2));
+	struct copy_op *op = find(cmd, get_be32(cmd->cdb + 2));
+	uint32_t allocation = get_be32(cmd->cdb + 10);
 
 	if (op == NULL)
 		return -1;
-	put_status(op, true, out);
+	put_status(op, out);
 	if (op->has_token) {
 		cursor_put_u32(out, 2 + ODX_TOKEN_LENGTH);
 		cursor_put_u16(out, 0);
@@ -189,5 +193,8 @@ int spc_rod_token_information(struct scsi_cmd *cmd, struct cursor *out)
 		cursor_put_u32(out, 0);
 	}
 	finish(out);
+	/* Who has been told the token, or will not hear of it, is not told again. */
+	if (op->has_token && (allocation == 0 || allocation >= cursor_offset(out)))
+		copy_forget(op);
 	return SCSI_DONE;
 }

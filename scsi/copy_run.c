@@ -152,6 +152,63 @@ static int read_part(struct scsi_cmd *cmd)
 			       length, &cmd->data, write_part);
 }
 
+/*
+ * ---- a block put together from parts; behind it in memory there is room for the two
+ * blocks of the source that a part of it may lie in
+ */
+
+static int gather_part(struct scsi_cmd *cmd);
+
+static int part_gathered(struct scsi_cmd *cmd)
+{
+	struct copy_piece *piece = piece_of(cmd);
+	const struct copy_span *span = &piece->op->run->span;
+	const struct copy_part *part = &span->part[piece->part++];
+	uint32_t at = (uint32_t)(part->from_at % span->from->block_size), moved = 0;
+	uint8_t bytes[512];
+
+	while (moved < part->length) {
+		uint32_t length = min(part->length - moved, (uint32_t)sizeof(bytes));
+
+		extents_copy_out(&cmd->scratch, at + moved, bytes, length);
+		extents_copy_in(&cmd->data, piece->gathered + moved, bytes, length);
+		moved += length;
+	}
+	piece->gathered += moved;
+	return gather_part(cmd);
+}
+
+static int gather_part(struct scsi_cmd *cmd)
+{
+	struct copy_piece *piece = piece_of(cmd);
+	const struct copy_span *span = &piece->op->run->span;
+	const struct copy_part *part = &span->part[piece->part];
+	struct scsi_lu *from = span->from;
+	uint64_t begin, end;
+
+	if (piece->part == span->parts)
+		return write_part(cmd);
+	begin = align_down(part->from_at, from->block_size);
+	end = align_up(part->from_at + part->length, from->block_size);
+	piece->whose = COPY_SOURCE;
+	cmd->lu = from;
+	extents_slice(&cmd->data, (uint32_t)piece->to_length, (uint32_t)(end - begin),
+		      &cmd->scratch);
+	return cmd_submit_data(cmd, STORE_READ, block_at(from, begin), (uint32_t)(end - begin),
+			       &cmd->scratch, part_gathered);
+}
+
+static int gather(struct copy_piece *piece)
+{
+	const struct copy_span *span = &piece->op->run->span;
+
+	piece->part = 0;
+	piece->gathered = 0;
+	return cmd_memory(&piece->cmd,
+			  (uint32_t)(piece->to_length + piece->to_length + span->from->block_size),
+			  gather_part);
+}
+
 static int next_part(struct scsi_cmd *cmd)
 {
 	struct copy_piece *piece = piece_of(cmd);
@@ -316,8 +373,8 @@ static bool can_offload(const struct copy_run *run, const struct copy_piece *pie
 	uint64_t from_at = span->from_at + run->span_done;
 
 	/* The store does not say when a copy of its own is durable. */
-	return run->offloads && !run->is_alone && !lu_has_mode(span->to, MODE_WRITE_THROUGH) &&
-	       span->from_length == span->to_length &&
+	return run->offloads && !run->is_alone && span->parts == 0 &&
+	       !lu_has_mode(span->to, MODE_WRITE_THROUGH) && span->from_length == span->to_length &&
 	       !range_is_fenced(&piece->source, block_at(span->from, from_at),
 				block_at(span->from, bytes)) &&
 	       !range_is_fenced(&piece->cmd, block_at(span->to, span->to_at + run->span_done),
@@ -375,7 +432,10 @@ static void start_piece(struct copy_run *run, struct copy_piece *piece)
 		most = min(left, (uint64_t)COPY_PIECE_BYTES);
 	offloads = can_offload(run, piece, most);
 	take_part(run, piece, offloads ? most : min(left, (uint64_t)COPY_PIECE_BYTES));
-	step = offloads ? start_offload(piece) : next_part(&piece->cmd);
+	if (span->parts > 0)
+		step = gather(piece);
+	else
+		step = offloads ? start_offload(piece) : next_part(&piece->cmd);
 	cmd_drive(&piece->cmd, step);
 }
 

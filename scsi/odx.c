@@ -15,7 +15,6 @@
 #include "scsi/sense.h"
 
 enum {
-	INVALID_TOKEN = 0x2300, /* INVALID TOKEN OPERATION, CAUSE NOT REPORTABLE */
 	INVALID_FIELD_IN_PARAMETER_LIST = 0x2600,
 	NO_RESOURCES_FOR_TOKEN = 0x550d,
 	ACTION_WRITE = 0x11,
@@ -25,10 +24,10 @@ enum {
 /* What was asked for, and how far it has come. */
 struct odx_work {
 	struct odx_token *token; /* NULL: of zeros */
-	uint64_t rod; /* where in the token's data we are, blocks */
-	uint64_t left; /* blocks to be written */
+	uint64_t rod; /* where in the token's data we are, bytes */
+	uint64_t left; /* bytes to be written */
 	unsigned range; /* of the list */
-	uint64_t in_range; /* blocks of it that have been written */
+	uint64_t in_range; /* bytes of it that have been written */
 	uint8_t *bytes;
 	struct odx_list list;
 };
@@ -85,7 +84,6 @@ static int make_token(struct scsi_cmd *cmd, const struct odx_list *list)
 	}
 	op->has_token = true;
 	op->moved = list->blocks << cmd->lu->block_shift;
-	op->segments = (uint16_t)list->count;
 	return SCSI_DONE;
 }
 
@@ -148,14 +146,9 @@ static int lock_to_populate(struct scsi_cmd *cmd)
 		end = max(end, range->lba + range->blocks);
 	}
 	free_work(work);
-	/* A token of no blocks would be one of nothing. */
+	/* Of no blocks at all is no error. */
 	if (end == 0)
-		return copy_refuse_list(cmd, &(struct copy_flaw){
-						.code = INVALID_FIELD_IN_PARAMETER_LIST,
-						.has_field = true,
-						.field = 14,
-						.bit = 7,
-					});
+		return populate_locked(cmd);
 	return range_lock(cmd, first, end - first, populate_locked);
 }
 
@@ -186,19 +179,57 @@ int sbc_populate_token(struct scsi_cmd *cmd)
 
 /* ---- WRITE USING TOKEN -------------------------------------------------------------------- */
 
-/* Where the token's data from block ROD on is: blocks in one piece, from *LBA on. */
-static uint64_t locate(const struct odx_token *token, uint64_t rod, uint64_t *lba)
+/* Where the token's data from byte ROD on is: bytes in one piece, from *AT on. */
+static uint64_t locate(const struct odx_token *token, uint64_t rod, uint64_t *at)
 {
+	unsigned shift = token->lu->block_shift;
+
 	for (unsigned i = 0; i < token->count; i++) {
 		const struct odx_range *range = &token->range[i];
 
-		if (rod < range->blocks) {
-			*lba = range->lba + rod;
-			return range->blocks - rod;
+		if (rod < range->blocks << shift) {
+			*at = (range->lba << shift) + rod;
+			return (range->blocks << shift) - rod;
 		}
-		rod -= range->blocks;
+		rod -= range->blocks << shift;
 	}
 	return 0;
+}
+
+/*
+ * The bytes of one block of the destination from where they are, or, where the source's blocks
+ * are the larger ones, of what is left of such a block. Behind the token's data are zeros.
+ */
+static void gather_span(const struct odx_work *work, struct copy_span *span)
+{
+	uint64_t from_block = span->from->block_size, most = span->to->block_size, at, bytes;
+
+	if (from_block > most && locate(work->token, work->rod, &at) > 0)
+		most = min(span->to_length, from_block - at % from_block);
+	span->to_length = most;
+	while (most > 0 && span->parts < COPY_PARTS_MAX) {
+		bytes = locate(work->token, work->rod + span->from_length, &at);
+		bytes = min(bytes, most);
+		if (bytes == 0)
+			break;
+		span->part[span->parts++] = (struct copy_part){ at, (uint32_t)bytes };
+		span->from_length += bytes;
+		most -= bytes;
+	}
+}
+
+/* What of the token goes to the next TO_LENGTH bytes of SPAN, or to less of them. */
+static void choose_source(const struct odx_work *work, struct copy_span *span)
+{
+	unsigned shift = max(work->token->lu->block_shift, span->to->block_shift);
+	uint64_t bytes = min(span->to_length, locate(work->token, work->rod, &span->from_at));
+
+	span->from = work->token->lu;
+	bytes = bytes >> shift << shift;
+	if (bytes > 0 && span->from_at % span->from->block_size == 0)
+		span->from_length = span->to_length = bytes;
+	else
+		gather_span(work, span);
 }
 
 static int next_span(struct copy_op *op, struct copy_span *span)
@@ -206,29 +237,22 @@ static int next_span(struct copy_op *op, struct copy_span *span)
 	struct odx_work *work = op->work;
 	const struct odx_range *range;
 	unsigned shift = op->lu->block_shift;
-	uint64_t blocks, lba = 0;
 
-	op->segments = (uint16_t)work->range;
 	if (work->left == 0)
 		return 0;
 	range = &work->list.range[work->range];
-	blocks = min(range->blocks - work->in_range, work->left);
 	*span = (struct copy_span){
 		.to = op->lu,
-		.to_at = (range->lba + work->in_range) << shift,
+		.to_at = (range->lba << shift) + work->in_range,
+		.to_length = min((range->blocks << shift) - work->in_range, work->left),
 		.token = work->token,
 	};
-	if (work->token != NULL) {
-		blocks = min(blocks, locate(work->token, work->rod, &lba));
-		span->from = work->token->lu;
-		span->from_at = lba << shift;
-	}
-	span->from_length = blocks << shift;
-	span->to_length = blocks << shift;
-	work->rod += blocks;
-	work->left -= blocks;
-	work->in_range += blocks;
-	if (work->in_range == range->blocks) {
+	if (work->token != NULL)
+		choose_source(work, span);
+	work->rod += span->to_length;
+	work->left -= span->to_length;
+	work->in_range += span->to_length;
+	if (work->in_range == range->blocks << shift) {
 		work->range++;
 		work->in_range = 0;
 	}
@@ -260,27 +284,29 @@ static bool is_zero_token(const uint8_t *token)
 static bool take_token(struct scsi_cmd *cmd, struct odx_work *work)
 {
 	const struct odx_list *list = &work->list;
+	unsigned shift = cmd->lu->block_shift;
+	uint64_t bytes;
 	uint16_t code;
 
-	work->left = list->blocks;
+	work->left = list->blocks << shift;
 	if (is_zero_token(list->token))
 		return true;
 	code = odx_token_take(cmd->lu->domain, list->token, now_of(cmd->nexus), &work->token);
-	if (code == 0 && work->token->lu->block_size != cmd->lu->block_size)
-		code = INVALID_TOKEN;
 	if (code != 0) {
 		fail(cmd, SENSE_KEY_ILLEGAL_REQUEST, code);
 		return false;
 	}
-	if (list->offset >= work->token->blocks) {
+	bytes = work->token->blocks << work->token->lu->block_shift;
+	if (list->offset >= align_up(bytes, 1u << shift) >> shift) {
 		copy_refuse_list(cmd, &(struct copy_flaw){ .code = INVALID_FIELD_IN_PARAMETER_LIST,
 						      .has_field = true,
 						      .field = OFFSET_AT,
 						      .bit = 7 });
 		return false;
 	}
-	work->rod = list->offset;
-	work->left = min(list->blocks, work->token->blocks - list->offset);
+	work->rod = list->offset << shift;
+	/* The last block is written whole; zeros fill what the token has not got of it. */
+	work->left = min(work->left, align_up(bytes - work->rod, 1u << shift));
 	return true;
 }
 
@@ -306,7 +332,7 @@ static int write_by_token(struct scsi_cmd *cmd)
 		return SCSI_DONE;
 	}
 	op->work = work;
-	op->is_partial = work->left < work->list.blocks;
+	op->is_partial = work->left < work->list.blocks << cmd->lu->block_shift;
 	return copy_start(cmd, op, work->list.immediate);
 }
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/bytes.h"
+#include "base/container.h"
 
 enum {
 	HEADER_POPULATE = 16,
@@ -70,26 +71,22 @@ static int parse_ranges(const uint8_t *bytes, uint32_t length, uint32_t header,
 			struct copy_flaw *flaw)
 {
 	uint32_t all = get_be16(bytes + header - 2);
+	uint32_t said = get_be16(bytes) + 2u;
 	int rc = 0;
 
 	out->count = 0;
 	out->blocks = 0;
-	/* Of the length that the list says for itself: two bytes do not count. */
-	if (get_be16(bytes) + 2u > length || all > get_be16(bytes) + 2u - header)
-		return flaw_code(flaw, PARAMETER_LIST_LENGTH_ERROR);
-	if (all == 0 || all % DESCRIPTOR != 0)
+	if (said < header + DESCRIPTOR)
+		return flaw_at(flaw, INVALID_FIELD_IN_PARAMETER_LIST, 0, 7);
+	if (all < DESCRIPTOR || all > said - header)
 		return flaw_at(flaw, INVALID_FIELD_IN_PARAMETER_LIST, header - 2, 7);
+	/* A descriptor that is not there as a whole does not count. */
+	all = min(all, length - header) / DESCRIPTOR * DESCRIPTOR;
 	if (all > ODX_RANGES_MAX * DESCRIPTOR)
 		return flaw_at(flaw, TOO_MANY_SEGMENT_DESCRIPTORS, header - 2, 7);
 	for (uint32_t at = header; rc == 0 && at < header + all; at += DESCRIPTOR)
 		rc = parse_range(bytes + at, at, medium, out, flaw);
 	return rc;
-}
-
-/* Whether the list has a header of HEADER bytes, by the buffer and by its own word. */
-static bool has_header(const uint8_t *bytes, uint32_t length, uint32_t header)
-{
-	return length >= header && get_be16(bytes) + 2u >= header;
 }
 
 static bool is_our_type(uint32_t type)
@@ -103,7 +100,7 @@ int odx_list_parse_populate(const uint8_t *bytes, uint32_t length, const struct 
 {
 	uint32_t timeout;
 
-	if (!has_header(bytes, length, HEADER_POPULATE))
+	if (length < HEADER_POPULATE)
 		return flaw_code(flaw, PARAMETER_LIST_LENGTH_ERROR);
 	timeout = get_be32(bytes + 4);
 	out->immediate = bytes[2] & IMMED;
@@ -121,7 +118,7 @@ int odx_list_parse_populate(const uint8_t *bytes, uint32_t length, const struct 
 int odx_list_parse_write(const uint8_t *bytes, uint32_t length, const struct odx_medium *medium,
 			 struct odx_list *out, struct copy_flaw *flaw)
 {
-	if (!has_header(bytes, length, ODX_WRITE_HEADER))
+	if (length < ODX_WRITE_HEADER)
 		return flaw_code(flaw, PARAMETER_LIST_LENGTH_ERROR);
 	out->immediate = bytes[2] & IMMED;
 	out->deletes = bytes[2] & DEL_TKN;

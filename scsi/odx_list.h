@@ -12,7 +12,7 @@
 #include "scsi/odx_token.h"
 
 #define ODX_WRITE_HEADER 536u
-#define ODX_LIST_MAX     (ODX_WRITE_HEADER + ODX_RANGES_MAX * 16u)
+#define ODX_LIST_MAX     (2u + UINT16_MAX) /* what a list can say for its length */
 
 /* The device that the ranges are of. */
 struct odx_medium {
@@ -24,7 +24,7 @@ struct odx_list {
 	bool immediate;
 	bool deletes; /* DEL_TKN */
 	uint32_t timeout_s; /* INACTIVITY TIMEOUT, or the default */
-	uint64_t offset; /* OFFSET INTO ROD, blocks */
+	uint64_t offset; /* OFFSET INTO ROD, blocks of the medium that is written */
 	const uint8_t *token; /* in the list */
 	unsigned count;
 	struct odx_range range[ODX_RANGES_MAX]; /* those without blocks are left out */

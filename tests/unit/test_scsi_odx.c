@@ -74,44 +74,71 @@ static void information(struct bed *bed, struct bed_cmd *cmd)
 	bed_wants(cmd, 4096);
 }
 
-/* A token of LUN 0's blocks. */
-static void make_token(struct bed *bed, struct ranges ranges, uint8_t token[512])
+/* A token of LUN's blocks. */
+static void make_token_of(struct bed *bed, unsigned lun, struct ranges ranges, uint8_t token[512])
 {
 	uint8_t list[600];
 	struct bed_cmd cmd;
 
 	populate(bed, &cmd, list, ranges);
+	cmd.cmd.lun = (uint64_t)lun << 48;
 	assert_int_equal(bed_run(&cmd), 0x00);
 	information(bed, &cmd);
+	cmd.cmd.lun = (uint64_t)lun << 48;
 	assert_int_equal(bed_get(&cmd), 0x00);
 	assert_int_equal(cmd.in_length, 32 + 4 + 2 + 512);
 	assert_int_equal(get_be32(cmd.in), cmd.in_length - 4);
 	assert_int_equal(cmd.in[4], 0x10);
 	assert_int_equal(cmd.in[5], 0x01);
 	assert_int_equal(cmd.in[15], 0xf1); /* in blocks */
+	assert_int_equal(get_be16(cmd.in + 24), 0); /* SEGMENTS PROCESSED */
 	assert_int_equal(get_be32(cmd.in + 32), 514);
 	memcpy(token, cmd.in + 38, 512);
 	bed_release(&cmd);
 }
 
-/* Writes by TOKEN to LUN 1; what RECEIVE ROD TOKEN INFORMATION then says. */
-static void use(struct bed *bed, const uint8_t *token, uint64_t offset, struct ranges ranges,
-		uint8_t status, uint64_t blocks)
+static void make_token(struct bed *bed, struct ranges ranges, uint8_t token[512])
+{
+	make_token_of(bed, 0, ranges, token);
+}
+
+/* What RECEIVE ROD TOKEN INFORMATION and RECEIVE COPY STATUS(LID4) say of the writing to LUN. */
+static void expect_written(struct bed *bed, unsigned lun, uint8_t action, uint8_t status,
+			   uint64_t blocks)
+{
+	struct bed_cmd cmd;
+
+	information(bed, &cmd);
+	cmd.cmd.cdb[1] = action;
+	cmd.cmd.lun = (uint64_t)lun << 48;
+	assert_int_equal(bed_get(&cmd), 0x00);
+	assert_int_equal(cmd.in_length, action == 0x07 ? 36 : 32);
+	assert_int_equal(cmd.in[4], 0x11);
+	assert_int_equal(cmd.in[5], status);
+	assert_int_equal(cmd.in[15], 0xf1);
+	assert_int_equal(get_be64(cmd.in + 16), blocks);
+	assert_int_equal(get_be16(cmd.in + 24), 0);
+	bed_release(&cmd);
+}
+
+/* Writes by TOKEN to LUN, and what is then said of it. */
+static void use_at(struct bed *bed, unsigned lun, const uint8_t *token, uint64_t offset,
+		   struct ranges ranges, uint8_t status, uint64_t blocks)
 {
 	uint8_t list[1100];
 	struct bed_cmd cmd;
 
 	write_using(bed, &cmd, list, token, offset, ranges);
-	cmd.cmd.lun = UINT64_C(1) << 48;
+	cmd.cmd.lun = (uint64_t)lun << 48;
 	assert_int_equal(bed_run(&cmd), 0x00);
-	information(bed, &cmd);
-	cmd.cmd.lun = UINT64_C(1) << 48;
-	assert_int_equal(bed_get(&cmd), 0x00);
-	assert_int_equal(cmd.in_length, 36);
-	assert_int_equal(cmd.in[4], 0x11);
-	assert_int_equal(cmd.in[5], status);
-	assert_int_equal(get_be64(cmd.in + 16), blocks);
-	bed_release(&cmd);
+	expect_written(bed, lun, 0x07, status, blocks);
+	expect_written(bed, lun, 0x05, status, blocks);
+}
+
+static void use(struct bed *bed, const uint8_t *token, uint64_t offset, struct ranges ranges,
+		uint8_t status, uint64_t blocks)
+{
+	use_at(bed, 1, token, offset, ranges, status, blocks);
 }
 
 /* Expects that TOKEN is refused with ASCQ. */
@@ -129,9 +156,9 @@ static void refuse(struct bed *bed, const uint8_t *token, uint16_t code)
 
 /* ---- beds --------------------------------------------------------------------------- */
 
-static struct bed *make(bool mappable)
+static struct bed *make(bool mappable, unsigned second_block_size)
 {
-	struct bed_config config = { .second_block_size = 512, .mappable = mappable };
+	struct bed_config config = { .second_block_size = second_block_size, .mappable = mappable };
 	struct bed *bed = calloc(1, sizeof(*bed));
 
 	assert_int_equal(scsi_copy_domain_create(&config.lu.copy_domain), 0);
@@ -145,13 +172,19 @@ static struct bed *make(bool mappable)
 
 static int setup(void **state)
 {
-	*state = make(false);
+	*state = make(false, 512);
 	return 0;
 }
 
 static int setup_mappable(void **state)
 {
-	*state = make(true);
+	*state = make(true, 512);
+	return 0;
+}
+
+static int setup_4k(void **state)
+{
+	*state = make(false, 4096);
 	return 0;
 }
 
@@ -211,6 +244,76 @@ static void test_odx__offset_beyond_the_token(void **state)
 	bed_expect_sense(&cmd, 0x05, 0x2600);
 	assert_int_equal(get_be16(cmd.cmd.sense + 16), 8);
 	bed_release(&cmd);
+}
+
+/* ---- block sizes that differ ------------------------------------------------------------- */
+
+/* The example of SBC-4 in WRITE USING TOKEN: blocks 15 to 20 and 40 to 100, of 512 bytes. */
+static void test_odx__to_larger_blocks(void **state)
+{
+	struct bed *bed = *state;
+	static uint8_t before[SIZE];
+	uint8_t token[512];
+
+	make_token(bed, RANGES({ 15, 6 }, { 40, 61 }), token);
+	memcpy(before, bed->second.region->base, SIZE);
+	use(bed, token, 1, RANGES({ 3, 1 }), 0x01, 1);
+	memcpy(before + 3 * 4096, bed_medium(bed, 42), 4096);
+	assert_memory_equal(bed->second.region->base, before, SIZE);
+	/* Of the ninth block the token has three eighths, of more nothing. */
+	use(bed, token, 0, RANGES({ 100, 2 }, { 20, 5 }, { 50, 4 }), 0x03, 9);
+	memcpy(before + 100 * 4096, bed_medium(bed, 15), 6 * 512);
+	memcpy(before + 100 * 4096 + 6 * 512, bed_medium(bed, 40), 4096 + 2 * 512);
+	memcpy(before + 20 * 4096, bed_medium(bed, 50), 5 * 4096);
+	memcpy(before + 50 * 4096, bed_medium(bed, 90), 4096 + 3 * 512);
+	memset(before + 51 * 4096 + 3 * 512, 0, 5 * 512);
+	assert_memory_equal(bed->second.region->base, before, SIZE);
+}
+
+static void test_odx__from_eight_ranges_to_one_block(void **state)
+{
+	struct bed *bed = *state;
+	uint8_t token[512];
+
+	make_token(bed,
+		   RANGES({ 70, 1 }, { 60, 1 }, { 50, 1 }, { 40, 1 }, { 30, 1 }, { 20, 1 },
+			  { 10, 1 }, { 0, 1 }),
+		   token);
+	use(bed, token, 0, RANGES({ 7, 1 }), 0x01, 1);
+	for (unsigned i = 0; i < 8; i++)
+		assert_memory_equal((uint8_t *)bed->second.region->base + 7 * 4096 + i * 512,
+				    bed_medium(bed, 70 - 10 * i), 512);
+}
+
+static void test_odx__to_smaller_blocks(void **state)
+{
+	struct bed *bed = *state;
+	const uint8_t *second = bed->second.region->base;
+	static uint8_t before[SIZE];
+	uint8_t token[512];
+
+	make_token_of(bed, 1, RANGES({ 3, 2 }, { 10, 1 }, { 100, 200 }), token);
+	memcpy(before, bed->store.region->base, SIZE);
+	use_at(bed, 0, token, 3, RANGES({ 100, 4 }, { 300, 1600 }), 0x01, 1604);
+	memcpy(before + 100 * 512, second + 3 * 4096 + 3 * 512, 4 * 512);
+	memcpy(before + 300 * 512, second + 3 * 4096 + 7 * 512, 9 * 512);
+	memcpy(before + 309 * 512, second + 10 * 4096, 4096);
+	memcpy(before + 317 * 512, second + 100 * 4096, 1583 * 512);
+	assert_memory_equal(bed->store.region->base, before, SIZE);
+}
+
+static void test_odx__to_other_blocks_after_a_write(void **state)
+{
+	static const uint8_t data[512];
+	struct bed *bed = *state;
+	uint8_t token[512];
+	struct bed_cmd cmd;
+
+	make_token(bed, RANGES({ 1, 1 }, { 9, 1 }), token);
+	BED_CDB(bed, &cmd, 0x2a, 0, 0, 0, 0, 9, 0, 0, 1, 0);
+	bed_has(&cmd, data, 512);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	refuse(bed, token, 0x2306);
 }
 
 static void test_odx__zeros(void **state)
@@ -435,7 +538,6 @@ static void test_populate_token__refuses(void **state)
 	expect_refusal(bed, RANGES({ 32768, 1 }), 0x2100, 0);
 	expect_refusal(bed, RANGES({ UINT64_MAX, 2 }), 0x2100, 0);
 	expect_refusal(bed, RANGES({ 0, 10 }, { 9, 1 }), 0x2600, 32);
-	expect_refusal(bed, RANGES({ 0, 0 }), 0x2600, 14);
 	populate(bed, &cmd, list, RANGES({ 0, 1 }));
 	put_be32(list + 4, ODX_TIMEOUT_MAX + 1);
 	assert_int_equal(bed_get(&cmd), 0x02);
@@ -447,23 +549,120 @@ static void test_populate_token__refuses(void **state)
 	assert_int_equal(bed_get(&cmd), 0x02);
 	bed_expect_sense(&cmd, 0x05, 0x2600);
 	bed_release(&cmd);
-	/* The list's own word for its length is too long. */
+	/* Its own words for its length do not go together, or leave no descriptor. */
+	for (unsigned i = 0; i < 3; i++) {
+		populate(bed, &cmd, list, RANGES({ 0, 1 }));
+		list[i < 2 ? 1 : 15] = i == 1 ? 29 : 15;
+		assert_int_equal(bed_get(&cmd), 0x02);
+		bed_expect_sense(&cmd, 0x05, 0x2600);
+		assert_int_equal(get_be16(cmd.cmd.sense + 16), i < 2 ? 0 : 14);
+		bed_release(&cmd);
+	}
 	populate(bed, &cmd, list, RANGES({ 0, 1 }));
-	list[1]++;
+	cmd.cmd.cdb[13] = 15;
 	assert_int_equal(bed_get(&cmd), 0x02);
 	bed_expect_sense(&cmd, 0x05, 0x1a00);
 	bed_release(&cmd);
 	assert_false(lu_has_tokens(bed->lu));
 }
 
+/* SBC-4: what is not there as a whole is ignored. */
+static void test_populate_token__ignores_half_a_descriptor(void **state)
+{
+	struct bed *bed = *state;
+	uint8_t list[600];
+	struct bed_cmd cmd;
+
+	for (unsigned i = 0; i < 2; i++) {
+		populate(bed, &cmd, list, RANGES({ 0, 5 }, { 10, 10 }));
+		if (i == 0)
+			cmd.cmd.cdb[13] = 16 + 16 + 15;
+		else
+			list[15] = 16 + 15;
+		assert_int_equal(bed_run(&cmd), 0x00);
+		information(bed, &cmd);
+		assert_int_equal(bed_get(&cmd), 0x00);
+		assert_int_equal(get_be64(cmd.in + 16), 5);
+		assert_int_equal(get_be64(cmd.in + 38 + 56), 5 * 512);
+		bed_release(&cmd);
+	}
+}
+
+static void test_populate_token__of_nothing(void **state)
+{
+	struct bed *bed = *state;
+	uint8_t token[512], list[1100];
+	struct bed_cmd cmd;
+
+	make_token(bed, RANGES({ 5, 0 }), token);
+	assert_int_equal(get_be64(token + 56), 0);
+	write_using(bed, &cmd, list, token, 0, RANGES({ 0, 1 }));
+	assert_int_equal(bed_get(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x05, 0x2600);
+	bed_release(&cmd);
+}
+
+static void test_token_commands__too_many_ranges(void **state)
+{
+	static uint8_t list[536 + 65 * 16];
+	struct bed *bed = *state;
+	struct bed_cmd cmd;
+
+	for (unsigned action = 0x10; action <= 0x11; action++) {
+		unsigned header = action == 0x10 ? 16 : 536;
+		uint8_t cdb[16] = { 0x83, (uint8_t)action };
+
+		memset(list, 0, sizeof(list));
+		put_be16(list, (uint16_t)(header + 65 * 16 - 2));
+		put_be16(list + header - 2, 65 * 16);
+		put_be32(cdb + 10, header + 65 * 16);
+		bed_cdb(bed, &cmd, cdb, 16);
+		bed_has(&cmd, list, header + 65 * 16);
+		assert_int_equal(bed_get(&cmd), 0x02);
+		bed_expect_sense(&cmd, 0x05, 0x2608);
+		bed_release(&cmd);
+	}
+}
+
+/* SPC-5: a token that was told, or that nobody wants, is not told again. */
+static void test_rod_token_information__once(void **state)
+{
+	struct bed *bed = *state;
+	uint8_t token[512], list[600];
+	struct bed_cmd cmd;
+
+	for (unsigned wants = 0; wants <= 549; wants += 549) {
+		populate(bed, &cmd, list, RANGES({ 0, 1 }));
+		assert_int_equal(bed_run(&cmd), 0x00);
+		information(bed, &cmd);
+		put_be32(cmd.cmd.cdb + 10, wants);
+		bed_wants(&cmd, wants);
+		assert_int_equal(bed_run(&cmd), 0x00);
+		information(bed, &cmd);
+		if (wants == 0) {
+			BED_RUN_FIELD(&cmd, 2, 7);
+			continue;
+		}
+		assert_int_equal(bed_run(&cmd), 0x00);
+	}
+	make_token(bed, RANGES({ 0, 1 }), token);
+	information(bed, &cmd);
+	BED_RUN_FIELD(&cmd, 2, 7);
+}
+
 int main(void)
 {
 #define CASE(test)   cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define MAPPED(test) cmocka_unit_test_setup_teardown(test, setup_mappable, teardown)
+#define LARGE(test)  cmocka_unit_test_setup_teardown(test, setup_4k, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(test_odx__writes_what_the_token_is_of),
 		CASE(test_odx__from_the_middle_and_beyond_the_end),
 		CASE(test_odx__offset_beyond_the_token),
+		LARGE(test_odx__to_larger_blocks),
+		LARGE(test_odx__from_eight_ranges_to_one_block),
+		LARGE(test_odx__to_smaller_blocks),
+		LARGE(test_odx__to_other_blocks_after_a_write),
 		CASE(test_odx__zeros),
 		CASE(test_odx__from_another_nexus),
 		CASE(test_odx__a_write_revokes),
@@ -476,6 +675,10 @@ int main(void)
 		CASE(test_odx__as_many_as_there_may_be),
 		CASE(test_report_all_rod_tokens),
 		CASE(test_populate_token__refuses),
+		CASE(test_populate_token__ignores_half_a_descriptor),
+		CASE(test_populate_token__of_nothing),
+		CASE(test_token_commands__too_many_ranges),
+		CASE(test_rod_token_information__once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
