@@ -156,8 +156,8 @@ static const struct setting authentication_settings[] = {
 	{ "secrets", SETTING_STRING, AUTHENTICATION(secrets), 0, 4095,
 	  .help = "a file with more accounts, which only its owner may read" },
 	{ "chap-algorithms", SETTING_STRINGS, AUTHENTICATION(chap_algorithms), 1, 16,
-	  .help = "what CHAP may use, best first; default: \"sha3-256\", \"sha-256\", \"sha-1\", "
-		  "\"md5\"" },
+	  .help = "what CHAP may use, best first: \"sha3-256\", \"sha-256\", \"sha-1\", \"md5\"; "
+		  "default: all, as the initiator prefers" },
 	{ "fips", SETTING_BOOL, AUTHENTICATION(fips), .help = "of these only sha3-256 and sha-256" },
 	{ "allow-short-secrets", SETTING_BOOL, AUTHENTICATION(allow_short_secrets),
 	  .help = "take secrets of less than 12 bytes" },

@@ -50,7 +50,8 @@ static const struct chap_ops chap_ops = {
 /* --- a login's steps --- */
 
 int auth_begin(struct auth *auth, const struct iscsi_access *access,
-	       const struct access_subject *subject, const uint8_t *algorithms)
+	       const struct access_subject *subject, const uint8_t *algorithms,
+	       bool has_preference)
 {
 	auth->access = access;
 	auth->subject = *subject;
@@ -66,7 +67,7 @@ int auth_begin(struct auth *auth, const struct iscsi_access *access,
 		return ISCSI_LOGIN_AUTHORIZATION_FAILURE;
 	if (access_wants_account(auth->rule, &auth->subject))
 		auth->state = AUTH_WANTED;
-	chap_init(&auth->chap, &chap_ops, auth, algorithms);
+	chap_init(&auth->chap, &chap_ops, auth, algorithms, has_preference);
 	return 0;
 }
 

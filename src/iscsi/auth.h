@@ -31,10 +31,12 @@ struct auth {
 
 /*
  * The initiator has said who it is and what it wants: SUBJECT and what decides about that.
- * Returns 0, or ISCSI_LOGIN_AUTHORIZATION_FAILURE. ALGORITHMS as for chap_init.
+ * Returns 0, or ISCSI_LOGIN_AUTHORIZATION_FAILURE. ALGORITHMS and HAS_PREFERENCE as
+ * for chap_init.
  */
 int auth_begin(struct auth *auth, const struct iscsi_access *access,
-	       const struct access_subject *subject, const uint8_t *algorithms);
+	       const struct access_subject *subject, const uint8_t *algorithms,
+	       bool has_preference);
 
 /*
  * Goes on with the security keys that NEGOTIATION has set aside. Returns 0, or the login status

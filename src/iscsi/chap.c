@@ -105,12 +105,13 @@ static const char *const key_names[CHAP_KEY_COUNT] = {
 };
 
 void chap_init(struct chap *chap, const struct chap_ops *ops, void *context,
-	       const uint8_t *algorithms)
+	       const uint8_t *algorithms, bool has_preference)
 {
 	memset(chap, 0, sizeof(*chap));
 	chap->ops = ops;
 	chap->context = context;
 	chap->algorithms = algorithms;
+	chap->has_preference = has_preference;
 }
 
 __attribute__((format(printf, 3, 4)))
@@ -139,14 +140,35 @@ static bool list_has(const struct text_pair *pair, unsigned number)
 	return false;
 }
 
-static int take_algorithm(struct chap *chap, const struct text_pair *pair)
+static const struct chap_method *our_first(const struct chap *chap, const struct text_pair *pair)
 {
 	const uint8_t *number;
 
 	for (number = chap->algorithms; *number != 0; number++)
 		if (list_has(pair, *number))
 			break;
-	chap->method = chap_method(*number);
+	return chap_method(*number);
+}
+
+/* The first of the list that is supported (section 6.2.1). */
+static const struct chap_method *their_first(const struct chap *chap, const struct text_pair *pair)
+{
+	struct text_list list;
+	const char *item;
+	uint64_t value;
+	size_t len;
+
+	text_list_init(&list, pair->value, pair->value_len);
+	while (text_list_next(&list, &item, &len))
+		if (text_parse_number(item, len, &value) == 0 && value != 0 && value <= 255 &&
+		    strchr((const char *)chap->algorithms, (int)value) != NULL)
+			return chap_method((unsigned)value);
+	return NULL;
+}
+
+static int take_algorithm(struct chap *chap, const struct text_pair *pair)
+{
+	chap->method = chap->has_preference ? our_first(chap, pair) : their_first(chap, pair);
 	if (chap->method == NULL)
 		return fail(chap, ISCSI_LOGIN_AUTHENTICATION_FAILURE,
 			    "no CHAP algorithm in common (CHAP_A=%.*s)",

@@ -89,7 +89,8 @@ enum chap_state {
 struct chap {
 	const struct chap_ops *ops;
 	void *context;
-	const uint8_t *algorithms;	/* numbers in our order of preference, ended by 0 */
+	const uint8_t *algorithms;	/* numbers, ended by 0 */
+	bool has_preference;		/* their order decides, not that of the initiator's list */
 	enum chap_state state;
 	const struct chap_method *method;
 	uint8_t identifier;
@@ -107,7 +108,7 @@ struct chap {
 
 /* OPS, CONTEXT and ALGORITHMS must outlive it. */
 void chap_init(struct chap *chap, const struct chap_ops *ops, void *context,
-	       const uint8_t *algorithms);
+	       const uint8_t *algorithms, bool has_preference);
 
 /*
  * Goes on with the keys of one request, of which PAIRS has those whose bit in PRESENT is

@@ -72,7 +72,7 @@ struct iscsi_node_config {
 	unsigned nop_interval_s;	/* NOP-In ping of idle sessions, 0: none */
 	unsigned nop_timeout_s;
 	struct iscsi_values values;	/* where neither portal nor target says otherwise */
-	/* CHAP_A numbers, best first, ended by 0; none: all, SHA3-256 first. */
+	/* CHAP_A numbers, best first, ended by 0; none: all, and the initiator's order decides. */
 	uint8_t chap_algorithms[ISCSI_CHAP_ALGORITHMS_MAX + 1];
 	bool fips;		/* of them only SHA3-256 and SHA-256 */
 	bool require_access;	/* a target without an access list is nobody's, not everybody's */

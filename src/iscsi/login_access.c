@@ -28,7 +28,7 @@ int login_authorize(struct login *login, const char **why)
 		return ISCSI_LOGIN_AUTHORIZATION_FAILURE;
 	}
 	status = auth_begin(&login->auth, node_access(node, login->target), &subject,
-			    node->config.chap_algorithms);
+			    node->config.chap_algorithms, node->has_chap_preference);
 	if (status != 0)
 		*why = login->target != NULL ?
 			       "the target's access list does not admit the initiator" :

@@ -189,6 +189,7 @@ int iscsi_node_create(const struct iscsi_node_config *config, struct iscsi_node 
 	list_init(&node->targets);
 	list_init(&node->portals);
 	list_init(&node->accesses);
+	node->has_chap_preference = config->chap_algorithms[0] != 0;
 	err = take_config(&node->config, config);
 	if (err != 0)
 		goto fail;

@@ -74,6 +74,7 @@ struct registry;
 
 struct iscsi_node {
 	struct iscsi_node_config config;	/* its reactors are cores[].reactor */
+	bool has_chap_preference;	/* the configuration names algorithms, best first */
 	struct iscsi_core *cores;
 	unsigned core_count;
 	struct list targets;

@@ -271,6 +271,25 @@ static void test_chap__order(void **state)
 	expect_refusal(ISCSI_LOGIN_INITIATOR_ERROR, "CHAP_A at the wrong time");
 }
 
+/* Whose order decides: the initiator's, until the configuration has one. */
+static void test_chap__choice(void **state)
+{
+	(void)state;
+	start(&with_alice);
+	get_challenge(NAMES, sizeof(NAMES), "6,5,8");
+	assert_string_equal(ini_value(&ini, "CHAP_A"), "6");
+}
+
+static void test_chap__choice_configured(void **state)
+{
+	(void)state;
+	bed.config.chap_algorithms[0] = iscsi_chap_algorithm("sha3-256");
+	bed.config.chap_algorithms[1] = iscsi_chap_algorithm("md5");
+	start(&with_alice);
+	get_challenge(NAMES, sizeof(NAMES), "6,5,8");
+	assert_string_equal(ini_value(&ini, "CHAP_A"), "8");
+}
+
 static void test_chap__fips(void **state)
 {
 	struct iscsi_node *node;
@@ -278,7 +297,7 @@ static void test_chap__fips(void **state)
 	(void)state;
 	bed.config.fips = true;
 	start(&with_alice);
-	get_challenge(NAMES, sizeof(NAMES), "5,6,7");
+	get_challenge(NAMES, sizeof(NAMES), "5,6,7,8");
 	assert_string_equal(ini_value(&ini, "CHAP_A"), "7");
 	again();
 	ini_send_login(&ini, 0, -1, TEXT(NAMES "AuthMethod=CHAP"));
@@ -640,6 +659,8 @@ int main(void)
 		TEST(test_chap__mutual),
 		TEST(test_chap__wrong),
 		TEST(test_chap__order),
+		TEST(test_chap__choice),
+		TEST(test_chap__choice_configured),
 		TEST(test_chap__fips),
 		TEST(test_security__joining_as_somebody_else),
 		TEST(test_security__skipped),

@@ -135,12 +135,17 @@ static int not_random(void *bytes, size_t length)
 
 static const struct chap_ops ops = { .find = find, .own = own, .random = not_random };
 
-static void begin(struct bench *bench, const uint8_t *algorithms)
+static void begin_choosing(struct bench *bench, const uint8_t *algorithms, bool has_preference)
 {
 	memset(bench, 0, sizeof(*bench));
 	bench->has_own = true;
 	fails = false;
-	chap_init(&bench->chap, &ops, bench, algorithms);
+	chap_init(&bench->chap, &ops, bench, algorithms, has_preference);
+}
+
+static void begin(struct bench *bench, const uint8_t *algorithms)
+{
+	begin_choosing(bench, algorithms, true);
 }
 
 /* One request: the values of A, I, C, N, R, NULL for those that it lacks. */
@@ -226,6 +231,24 @@ static void test_chap_step__prefers_as_configured(void **state)
 	assert_int_equal(say(&bench, "5,8,6,7", NULL, NULL, NULL, NULL), 0);
 	assert_string_equal(answered(&bench, "CHAP_A"), "6");
 	begin(&bench, modest);
+	refused(&bench, say(&bench, "5,7,99,x,", NULL, NULL, NULL, NULL),
+		ISCSI_LOGIN_AUTHENTICATION_FAILURE, "no CHAP algorithm in common");
+}
+
+/* RFC 7143 6.2.1: the first value of the list that is supported. */
+static void test_chap_step__initiators_order(void **state)
+{
+	static const uint8_t modest[] = { 6, 8, 0 };
+	struct bench bench;
+
+	(void)state;
+	begin_choosing(&bench, all, false);
+	assert_int_equal(say(&bench, "5,6,7,8", NULL, NULL, NULL, NULL), 0);
+	assert_string_equal(answered(&bench, "CHAP_A"), "5");
+	begin_choosing(&bench, modest, false);
+	assert_int_equal(say(&bench, "x,0,99,262,0x108,5,8,6", NULL, NULL, NULL, NULL), 0);
+	assert_string_equal(answered(&bench, "CHAP_A"), "8");
+	begin_choosing(&bench, modest, false);
 	refused(&bench, say(&bench, "5,7,99,x,", NULL, NULL, NULL, NULL),
 		ISCSI_LOGIN_AUTHENTICATION_FAILURE, "no CHAP algorithm in common");
 }
@@ -428,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_chap_method__names),
 		cmocka_unit_test(test_chap_step__one_way),
 		cmocka_unit_test(test_chap_step__prefers_as_configured),
+		cmocka_unit_test(test_chap_step__initiators_order),
 		cmocka_unit_test(test_chap_step__pieces),
 		cmocka_unit_test(test_chap_step__base64_and_upper_case),
 		cmocka_unit_test(test_chap_step__names_that_look_binary),
