@@ -225,7 +225,7 @@ static bool check_usage_bytes(struct scsi_cmd *cmd)
 			return false;
 		}
 	}
-	if ((protect_bits(cmd->op, cmd->lu) & 0x20) && cmd_options(cmd) >> 5 != 0)
+	if (protect_concerns(cmd))
 		cmd->flags |= CMD_PROTECTED;
 	return true;
 }

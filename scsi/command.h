@@ -47,7 +47,7 @@ enum scsi_phase {
 #define CMD_IN_RANGE   0x08u /* it touches cmd->range */
 #define CMD_MAPPED     0x10u /* as long as its data is on the wire */
 #define CMD_LOCKED     0x20u /* it has cmd->range to itself */
-#define CMD_PROTECTED  0x40u /* RDPROTECT, WRPROTECT or VRPROTECT is not zero; protect.h */
+#define CMD_PROTECTED  0x40u /* protect_concerns */
 
 enum scsi_status {
 	SCSI_STATUS_GOOD = 0x00,
@@ -254,6 +254,10 @@ bool sbc_is_defect_format(uint8_t format);
 bool sbc_range(struct scsi_cmd *cmd);
 /* The same where the CDB is laid out differently. */
 bool sbc_check_range(struct scsi_cmd *cmd, uint64_t lba, uint64_t blocks);
+/* The same for COMPARE AND WRITE, WRITE ATOMIC(16) and WRITE SAME: false (sense set) beyond their limits, too. */
+bool sbc_compare_range(struct scsi_cmd *cmd);
+bool sbc_atomic_range(struct scsi_cmd *cmd);
+bool sbc_same_range(struct scsi_cmd *cmd);
 /* The same for commands that move their blocks: false also beyond the maximum transfer length. */
 bool sbc_transfer_range(struct scsi_cmd *cmd);
 

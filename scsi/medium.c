@@ -15,7 +15,10 @@ static uint64_t failed_lba(const struct scsi_cmd *cmd, int err)
 {
 	uint64_t lba = cmd->io.offset >> cmd->lu->block_shift;
 
-	return err == STORE_GUARD_WRONG || err == STORE_REFERENCE_WRONG ? lba + cmd->io.run : lba;
+	bool is_told = err == STORE_GUARD_WRONG || err == STORE_REFERENCE_WRONG ||
+		       err == STORE_APPLICATION_WRONG;
+
+	return is_told ? lba + cmd->io.run : lba;
 }
 
 static void store_done(struct store_io *io, int err)

@@ -26,8 +26,11 @@ struct scsi_lu;
 #define MODE_STATUS_ATTENTION \
 	0x0080u /* UA_INTLCK_CTRL 11b: a refusal for lack of room is told again */
 
+#define MODE_ATO   0x0100u /* application tags are the initiators' */
+#define MODE_ATMPE 0x0200u /* and the mode page tells them */
+
 #define MODE_PAGES_MAX 16
-#define MODE_BODY_MAX  38
+#define MODE_BODY_MAX  204
 
 /* The bodies of all pages, in the order of the table. */
 struct mode_values {
@@ -49,8 +52,11 @@ struct mode_page {
 	bool (*is_known)(const struct scsi_lu *lu);
 	/* Puts in what depends on the logical unit. Optional. */
 	void (*patch)(const struct scsi_lu *lu, uint8_t *body, uint8_t *changeable);
-	/* The byte of BODY whose value means nothing, with *BIT, or -1: all do. Optional. */
-	int (*check)(const uint8_t *body, uint8_t *bit);
+	/*
+	 * The byte of BODY whose value means nothing to LU, with *BIT, or -1: all do. LU is NULL
+	 * for what has been kept, when it was perhaps smaller. Optional.
+	 */
+	int (*check)(const struct scsi_lu *lu, const uint8_t *body, uint8_t *bit);
 };
 
 extern const struct mode_page mode_pages[];

@@ -11,11 +11,13 @@
 #include "base/cursor.h"
 #include "scsi/lu.h"
 #include "scsi/mode.h"
+#include "scsi/protect_tags.h"
 #include "scsi/provision.h"
 
 enum {
 	PAGE_CACHING = 0x08,
 	PAGE_CONTROL = 0x0a,
+	SUBPAGE_TAGS = 0x02,
 	/* body[0] of the caching page */
 	WCE = 0x04,
 	/* body[0] and on of the control page */
@@ -27,6 +29,8 @@ enum {
 	UA_INTLCK_STATUS = 0x30,
 	SWP = 0x08,
 	TAS = 0x40,
+	ATO = 0x80,
+	ATMPE = 0x20,
 	BLOB_VERSION = 1,
 };
 
@@ -37,6 +41,18 @@ static void patch_caching(const struct scsi_lu *lu, uint8_t *body, uint8_t *chan
 		return;
 	body[0] |= WCE;
 	changeable[0] |= WCE;
+}
+
+static bool has_protection(const struct scsi_lu *lu)
+{
+	return lu->protection != 0;
+}
+
+static void patch_tags(const struct scsi_lu *lu, uint8_t *body, uint8_t *changeable)
+{
+	(void)body;
+	if (has_protection(lu))
+		protect_tags_changeable(changeable);
 }
 
 static bool has_threshold(const struct scsi_lu *lu)
@@ -53,8 +69,17 @@ static void patch_threshold(const struct scsi_lu *lu, uint8_t *body, uint8_t *ch
 	put_be32(body + 16, (uint32_t)min(sets, (uint64_t)UINT32_MAX));
 }
 
-static int check_control(const uint8_t *body, uint8_t *bit)
+/* Who has protection information may say who owns the application tags. */
+static void patch_control(const struct scsi_lu *lu, uint8_t *body, uint8_t *changeable)
 {
+	(void)body;
+	if (lu->protection != 0)
+		changeable[3] |= ATO | ATMPE;
+}
+
+static int check_control(const struct scsi_lu *lu, const uint8_t *body, uint8_t *bit)
+{
+	(void)lu;
 	if ((body[1] & QERR) == QERR_RESERVED) {
 		*bit = 2;
 		return 1;
@@ -83,6 +108,7 @@ const struct mode_page mode_pages[] = {
 	  .length = 10,
 	  .body = { 0x22, 0x10, 0, 0, 0, 0, 0xff, 0xff },
 	  .changeable = { D_SENSE, QERR, UA_INTLCK_CTRL | SWP, TAS },
+	  .patch = patch_control,
 	  .check = check_control },
 	/*
 	 * Control Extension: TCMOS (the timestamp may be set by other means), SCSIP (but what
@@ -92,6 +118,13 @@ const struct mode_page mode_pages[] = {
 	  .subpage = 0x01,
 	  .length = 28,
 	  .body = { 0x06, 0, SCSI_SENSE_MAX } },
+	/* Application Tag: nothing is known. */
+	{ .code = PAGE_CONTROL,
+	  .subpage = SUBPAGE_TAGS,
+	  .length = PROTECT_TAGS_BYTES,
+	  .is_known = has_protection,
+	  .patch = patch_tags,
+	  .check = protect_tags_check },
 	/* Power Condition: no timers run. */
 	{ .code = 0x1a, .length = 38 },
 	/* Informational Exceptions Control: DEXCPT. */
@@ -111,6 +144,7 @@ const struct mode_page mode_pages[] = {
 const unsigned mode_page_count = ARRAY_SIZE(mode_pages);
 
 _Static_assert(ARRAY_SIZE(mode_pages) <= MODE_PAGES_MAX, "struct mode_values has room");
+_Static_assert((int)PROTECT_TAGS_BYTES <= (int)MODE_BODY_MAX, "and each page");
 
 bool mode_page_is_known(const struct scsi_lu *lu, unsigned index)
 {
@@ -130,19 +164,19 @@ void mode_page_get(const struct scsi_lu *lu, unsigned index, uint8_t body[MODE_B
 
 /* ---- what follows from the values ------------------------------------------------ */
 
-static const uint8_t *values_of(const struct mode_values *values, uint8_t code)
+static const uint8_t *values_of(const struct mode_values *values, uint8_t code, uint8_t subpage)
 {
 	unsigned i = 0;
 
-	while (mode_pages[i].code != code || mode_pages[i].subpage != 0)
+	while (mode_pages[i].code != code || mode_pages[i].subpage != subpage)
 		i++;
 	return values->body[i];
 }
 
 void mode_apply(struct scsi_lu *lu)
 {
-	const uint8_t *caching = values_of(&lu->mode.current, PAGE_CACHING);
-	const uint8_t *control = values_of(&lu->mode.current, PAGE_CONTROL);
+	const uint8_t *caching = values_of(&lu->mode.current, PAGE_CACHING, 0);
+	const uint8_t *control = values_of(&lu->mode.current, PAGE_CONTROL, 0);
 	uint32_t bits = (uint32_t)(control[1] & QERR) << 3;
 
 	if (lu->store->traits.volatile_cache && !(caching[0] & WCE))
@@ -157,6 +191,13 @@ void mode_apply(struct scsi_lu *lu)
 		bits |= MODE_STATUS_ATTENTION;
 	if (control[3] & TAS)
 		bits |= MODE_ABORTED_STATUS;
+	if (control[3] & ATO)
+		bits |= MODE_ATO;
+	if (control[3] & ATMPE)
+		bits |= MODE_ATMPE;
+	if (has_protection(lu))
+		protect_tags_apply(lu, bits,
+				   values_of(&lu->mode.current, PAGE_CONTROL, SUBPAGE_TAGS));
 	atomic_store_explicit(&lu->mode_bits, bits, memory_order_release);
 }
 
@@ -187,7 +228,7 @@ static void restore_page(const struct scsi_lu *lu, unsigned index, const uint8_t
 	mode_page_get(lu, index, body, changeable);
 	for (unsigned i = 0; i < page->length; i++)
 		body[i] = (uint8_t)((body[i] & ~changeable[i]) | (from[i] & changeable[i]));
-	if (page->check == NULL || page->check(body, &bit) < 0)
+	if (page->check == NULL || page->check(NULL, body, &bit) < 0)
 		memcpy(into, body, MODE_BODY_MAX);
 }
 

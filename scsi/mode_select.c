@@ -116,7 +116,7 @@ static bool take_body(struct parameters *list, unsigned index)
 			return refuse(list, list->at + i, (uint8_t)log2_floor(fixed));
 		body[i] = bytes[i];
 	}
-	wrong = page->check != NULL ? page->check(body, &bit) : -1;
+	wrong = page->check != NULL ? page->check(list->cmd->lu, body, &bit) : -1;
 	if (wrong >= 0)
 		return refuse(list, list->at + (size_t)wrong, bit);
 	list->at += page->length;

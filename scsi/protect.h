@@ -14,7 +14,8 @@ uint8_t protect_bits(const struct scsi_op *op, const struct scsi_lu *lu);
 uint8_t protect_usage(const struct scsi_op *op, const struct scsi_lu *lu, unsigned at);
 /* Whether CMD's RDPROTECT, WRPROTECT or VRPROTECT is for a command that has none with this type. */
 bool protect_is_out_of_place(const struct scsi_cmd *cmd);
-/* CMD's is not zero: starts it. */
+/* Whether CMD is to be started by protect_start: its RDPROTECT or the like is not zero, or nearly so. */
+bool protect_concerns(const struct scsi_cmd *cmd);
 int protect_start(struct scsi_cmd *cmd);
 
 /* How READ CAPACITY(16), INQUIRY's extended data and FORMAT UNIT tell the type. */

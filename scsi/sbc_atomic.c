@@ -91,23 +91,31 @@ static int receive_to_compare(struct scsi_cmd *cmd)
 	return cmd_receive(cmd, lock_to_compare);
 }
 
+bool sbc_compare_range(struct scsi_cmd *cmd)
+{
+	if (!sbc_check_range(cmd, get_be64(cmd->cdb + 2), cmd->cdb[13]))
+		return false;
+	if (cmd->blocks <= min(COMPARE_AND_WRITE_BLOCKS_MAX, cmd->lu->maximum_blocks))
+		return true;
+	sense_invalid_field(cmd, 13, 7);
+	return false;
+}
+
 int sbc_compare_and_write(struct scsi_cmd *cmd)
 {
-	uint8_t blocks = cmd->cdb[13];
-	uint32_t bytes = 2 * bytes_of(cmd, blocks);
+	uint32_t bytes;
 
-	if (!sbc_check_range(cmd, get_be64(cmd->cdb + 2), blocks))
+	if (!sbc_compare_range(cmd))
 		return SCSI_DONE;
-	if (blocks > min(COMPARE_AND_WRITE_BLOCKS_MAX, cmd->lu->maximum_blocks))
-		return sense_invalid_field(cmd, 13, 7);
+	bytes = 2 * bytes_of(cmd, cmd->blocks);
 	cmd->transfer_length = bytes;
 	if (cmd_bytes_offered(cmd) != bytes) {
 		/* Whoever sends data with no blocks did not mean none: 256 does not fit the field. */
-		if (blocks == 0)
+		if (cmd->blocks == 0)
 			return sense_invalid_field(cmd, 13, 7);
 		return sense_invalid_information_unit(cmd);
 	}
-	if (blocks == 0)
+	if (cmd->blocks == 0)
 		return SCSI_DONE;
 	cmd->data_out_length = bytes;
 	return cmd_memory(cmd, piece_offset(cmd) + piece_length(cmd, 0), receive_to_compare);
@@ -190,20 +198,28 @@ static int receive_to_write(struct scsi_cmd *cmd)
 	return cmd_receive(cmd, lock_to_write);
 }
 
+bool sbc_atomic_range(struct scsi_cmd *cmd)
+{
+	if (!sbc_check_range(cmd, get_be64(cmd->cdb + 2), get_be16(cmd->cdb + 12)))
+		return false;
+	if (cmd->blocks <= cmd->lu->atomic_blocks)
+		return true;
+	sense_invalid_field(cmd, 12, 7);
+	return false;
+}
+
 int sbc_write_atomic(struct scsi_cmd *cmd)
 {
-	uint16_t blocks = get_be16(cmd->cdb + 12);
-	uint32_t bytes = bytes_of(cmd, blocks);
+	uint32_t bytes;
 
-	if (!sbc_check_range(cmd, get_be64(cmd->cdb + 2), blocks))
+	if (!sbc_atomic_range(cmd))
 		return SCSI_DONE;
-	if (blocks > cmd->lu->atomic_blocks)
-		return sense_invalid_field(cmd, 12, 7);
+	bytes = bytes_of(cmd, cmd->blocks);
 	cmd->transfer_length = bytes;
 	/* A part would not be all. */
 	if (cmd_bytes_offered(cmd) < bytes)
 		return sense_invalid_information_unit(cmd);
-	if (blocks == 0)
+	if (cmd->blocks == 0)
 		return SCSI_DONE;
 	cmd->data_out_length = bytes;
 	return cmd_memory(cmd, bytes, receive_to_write);

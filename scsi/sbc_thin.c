@@ -155,17 +155,27 @@ static int receive_block(struct scsi_cmd *cmd)
 	return cmd_receive(cmd, have_block);
 }
 
+bool sbc_same_range(struct scsi_cmd *cmd)
+{
+	if ((cmd_options(cmd) & UNMAP) && !cmd->lu->thin) {
+		sense_invalid_field(cmd, cmd_options_at(cmd), 3);
+		return false;
+	}
+	if (!sbc_range(cmd))
+		return false;
+	/* WSNZ: no blocks does not mean all of them. */
+	if (cmd->blocks != 0 && cmd->blocks <= WRITE_SAME_BLOCKS_MAX)
+		return true;
+	sense_invalid_field(cmd, cmd->op->length_at, 7);
+	return false;
+}
+
 int sbc_write_same(struct scsi_cmd *cmd)
 {
 	uint32_t size = cmd->lu->block_size;
 
-	if ((cmd_options(cmd) & UNMAP) && !cmd->lu->thin)
-		return sense_invalid_field(cmd, cmd_options_at(cmd), 3);
-	if (!sbc_range(cmd))
+	if (!sbc_same_range(cmd))
 		return SCSI_DONE;
-	/* WSNZ: no blocks does not mean all of them. */
-	if (cmd->blocks == 0 || cmd->blocks > WRITE_SAME_BLOCKS_MAX)
-		return sense_invalid_field(cmd, cmd->op->length_at, 7);
 	/* Not in the CDB of 10 bytes: the gate would have refused it. */
 	if (cmd_options(cmd) & NDOB)
 		return write_zeroes(cmd);

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,9 @@ struct protect {
 	bool checks_reference;
 	pthread_mutex_t lock;
 	struct list busy; /* struct protect_op, in order of arrival; under lock */
+	struct store_tags tags; /* under lock */
+	_Atomic bool knows_tags; /* there are some */
+	_Atomic bool makes_no_tags; /* are_initiators of them */
 };
 
 enum stage { STAGE_CLEAR, STAGE_DATA, STAGE_SIDE, STAGE_END };
@@ -107,6 +111,44 @@ static void complement(uint8_t *pi, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		pi[i] = (uint8_t)~pi[i];
+}
+
+/* ---- application tags -------------------------------------------------------------- */
+
+bool store_tags_find(const struct store_tags *tags, uint64_t block, uint16_t *tag)
+{
+	for (unsigned i = 0; i < tags->count; i++) {
+		if (block < tags->range[i].first || block >= tags->range[i].end)
+			continue;
+		*tag = tags->range[i].tag;
+		return true;
+	}
+	return false;
+}
+
+void store_protect_set_tags(struct store *store, const struct store_tags *tags)
+{
+	struct protect *protect = protect_of(store);
+
+	pthread_mutex_lock(&protect->lock);
+	protect->tags = *tags;
+	pthread_mutex_unlock(&protect->lock);
+	atomic_store_explicit(&protect->makes_no_tags, tags->are_initiators, memory_order_relaxed);
+	atomic_store_explicit(&protect->knows_tags, tags->count != 0, memory_order_release);
+}
+
+static void get_tags(struct protect *protect, struct store_tags *tags)
+{
+	pthread_mutex_lock(&protect->lock);
+	*tags = protect->tags;
+	pthread_mutex_unlock(&protect->lock);
+}
+
+void store_protect_tags(struct store *store, struct store_tags *tags)
+{
+	memset(tags, 0, sizeof(*tags));
+	if (store->traits.protection != 0)
+		get_tags(protect_of(store), tags);
 }
 
 /* ---- who waits for whom ----------------------------------------------------------- */
@@ -221,12 +263,15 @@ static uint64_t blocks_of(const struct protect_op *op)
 	return op->end - op->first;
 }
 
-/* Protection information for a write that brings none: SBC-4 table 4.21. */
+/* Protection information for a write that brings none: SBC-4 table 133, code 000b. */
 static void make_pi(struct protect_op *op, uint64_t lba, uint32_t index, uint16_t guard)
 {
+	const struct protect *protect = op->protect;
+	bool is_initiators = atomic_load_explicit(&protect->makes_no_tags, memory_order_relaxed);
 	struct store_pi pi = {
 		.guard = guard,
-		.reference = op->protect->store.traits.protection == 3 ? UINT32_MAX : (uint32_t)lba,
+		.application = is_initiators ? UINT16_MAX : 0,
+		.reference = protect->store.traits.protection == 1 ? (uint32_t)lba : UINT32_MAX,
 	};
 
 	store_pi_put(&pi, op->pi + index * STORE_PI_BYTES);
@@ -263,16 +308,19 @@ static void more_zeros(struct deferred *turn)
 	write_pi_of_zeros(container_of(turn, struct protect_op, turn));
 }
 
-static int check_block(struct protect_op *op, uint32_t index)
+static int check_block(struct protect_op *op, const struct store_tags *tags, uint32_t index)
 {
 	uint32_t size = 1u << op->protect->shift;
 	struct store_pi pi = store_pi_get(op->pi + index * STORE_PI_BYTES);
+	uint16_t tag;
 
 	if (store_pi_is_escape(&pi, op->protect->store.traits.protection))
 		return 0;
 	op->io->run = index;
 	if (pi.guard != store_pi_guard(op->io->data, index * size, size))
 		return STORE_GUARD_WRONG;
+	if (store_tags_find(tags, op->first + index, &tag) && pi.application != tag)
+		return STORE_APPLICATION_WRONG;
 	if (op->protect->checks_reference && pi.reference != (uint32_t)(op->first + index))
 		return STORE_REFERENCE_WRONG;
 	return 0;
@@ -281,13 +329,16 @@ static int check_block(struct protect_op *op, uint32_t index)
 static int end_read(struct protect_op *op)
 {
 	uint32_t blocks = (uint32_t)blocks_of(op);
+	struct store_tags tags = { .count = 0 };
 	int err = 0;
 
+	if (atomic_load_explicit(&op->protect->knows_tags, memory_order_acquire))
+		get_tags(op->protect, &tags);
 	complement(op->pi, (size_t)blocks * STORE_PI_BYTES);
 	if (op->io->flags & STORE_PI)
 		extents_copy_in(op->io->data, op->io->length, op->pi, blocks * STORE_PI_BYTES);
 	for (uint32_t i = 0; !(op->io->flags & STORE_PI) && err == 0 && i < blocks; i++)
-		err = check_block(op, i);
+		err = check_block(op, &tags, i);
 	return err;
 }
 
@@ -588,7 +639,9 @@ int store_protect_open(const struct store_protect_config *config, struct store *
 	traits->size = align_down(traits->size, config->block_size);
 	traits->protection = (uint8_t)config->type;
 	traits->mappable = false;
-	traits->atomic_write = 0;
+	/* Of three steps an accident can leave one, unless it leaves nothing at all. */
+	if (config->path != NULL)
+		traits->atomic_write = 0;
 	if (!is_power_of_two(config->block_size) || traits->logical_block > config->block_size)
 		rc = store_refuse(error, -EINVAL, NULL, "no blocks of %u bytes", config->block_size);
 	traits->logical_block = config->block_size;

@@ -40,8 +40,9 @@ enum store_op {
 #define STORE_UNCHECKED 0x04u	/* what is written has none afterwards: all ones */
 
 /* What io->done gets where data and protection information disagree; io->run is the block's number. */
-#define STORE_GUARD_WRONG     (-EKEYREJECTED)
-#define STORE_REFERENCE_WRONG (-EKEYREVOKED)
+#define STORE_GUARD_WRONG	(-EKEYREJECTED)
+#define STORE_REFERENCE_WRONG	(-EKEYREVOKED)
+#define STORE_APPLICATION_WRONG (-EKEYEXPIRED)
 
 /* What a store is; constant while it is open. */
 struct store_traits {
@@ -214,12 +215,35 @@ struct store_protect_config {
 
 /*
  * A store that keeps protection information beside the data of another, makes it where a write
- * comes without, and checks guard and (type 1) reference tag where it is read without STORE_PI.
+ * comes without, and checks guard, application tag as far as it is known and (type 1) reference
+ * tag where it is read without STORE_PI.
  * A block and its protection information change together for everybody who uses this store.
  * 0 or a negative errno with ERROR filled. May block.
  */
 int store_protect_open(const struct store_protect_config *config, struct store **out,
 		       struct store_error *error);
+
+#define STORE_TAGS_MAX 8
+
+/* Whose application tags are, and what is known of them. */
+struct store_tags {
+	/* The initiator's: none is made where it brings none. Else they are ours, and not checked. */
+	bool are_initiators;
+	unsigned count;
+	struct {
+		uint64_t first, end; /* blocks */
+		uint16_t tag;
+	} range[STORE_TAGS_MAX]; /* by rising blocks; theirs have this tag */
+};
+
+/* Whether TAGS tell what the application tag of BLOCK is, *TAG. */
+bool store_tags_find(const struct store_tags *tags, uint64_t block, uint16_t *tag);
+/*
+ * Tells STORE, made by store_protect_open, what counts from now on, and asks it what does (all
+ * zero of another store). From any thread.
+ */
+void store_protect_set_tags(struct store *store, const struct store_tags *tags);
+void store_protect_tags(struct store *store, struct store_tags *tags);
 
 /* The kinds of store that were built in, ended by NULL. */
 extern const struct store_ops *const store_kinds[];

@@ -391,6 +391,7 @@ static struct store *protect_store(struct bed *bed, struct store *data)
 	struct store_protect_config config = {
 		.data = data,
 		.type = bed->config.protection,
+		.path = bed->config.protection_path,
 		.block_size = bed->config.block_size != 0 ? bed->config.block_size : 512,
 		.memory = bed->memory,
 		.reactors = &bed->reactor,

@@ -72,7 +72,8 @@ struct bed_config {
 	const char *kind;
 	struct store_argument setting;
 	bool keeps; /* there is a keeper */
-	unsigned protection; /* type of protection information over the store */
+	unsigned protection; /* type of protection information over the store ... */
+	const char *protection_path; /* ... which is there, NULL: in memory */
 	struct clock *clock; /* NULL: the machine's */
 	struct scsi_lu_config lu;
 };
