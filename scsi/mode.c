@@ -23,6 +23,7 @@ enum {
 	LONGLBA = 0x01,
 	WRITE_PROTECT = 0x80,
 	DPOFUA = 0x10,
+	LONG_PAGE = 64,
 };
 
 enum page_control { PC_CURRENT, PC_CHANGEABLE, PC_DEFAULT, PC_SAVED };
@@ -66,7 +67,14 @@ static void put_page(struct scsi_lu *lu, unsigned index, enum page_control contr
 		cursor_put_u8(out, can_save | page->code);
 		cursor_put_u8(out, page->length);
 	}
-	cursor_put_bytes(out, body, page->length);
+	for (unsigned i = 0; i < page->length; i++)
+		cursor_put_u8(out, body[mode_page_at(page, i)]);
+}
+
+/* MODE SENSE(6) has room for 256 bytes: long pages are not among all, so that the others are. */
+static bool is_left_out(const struct scsi_cmd *cmd, const struct mode_page *page)
+{
+	return cmd->cdb[0] == MODE_SENSE_6 && page->length > LONG_PAGE;
 }
 
 /* False (sense set) when there is no such page. */
@@ -90,6 +98,8 @@ static bool put_pages(struct scsi_cmd *cmd, struct cursor *out)
 			continue;
 		/* A subpage by its number belongs to one page. */
 		if (code == ALL_PAGES && subpage != 0 && subpage != ALL_SUBPAGES)
+			continue;
+		if (subpage == ALL_SUBPAGES && is_left_out(cmd, &mode_pages[i]))
 			continue;
 		put_page(cmd->lu, i, control, out);
 		found = true;

@@ -45,7 +45,8 @@ struct mode_state {
 struct mode_page {
 	uint8_t code;
 	uint8_t subpage; /* 0: the page has the short header */
-	uint8_t length; /* of the body */
+	uint16_t length; /* of the body */
+	uint8_t unit; /* not 0: so many bytes come again and again; only once in the table */
 	uint8_t body[MODE_BODY_MAX]; /* default values */
 	uint8_t changeable[MODE_BODY_MAX];
 	/* Whether LU has it at all. Optional. */
@@ -61,6 +62,14 @@ struct mode_page {
 
 extern const struct mode_page mode_pages[];
 extern const unsigned mode_page_count;
+
+/* Where byte AT of PAGE's body is in the table. */
+static inline unsigned mode_page_at(const struct mode_page *page, unsigned at)
+{
+	unsigned head = page->unit != 0 ? page->length % page->unit : page->length;
+
+	return at < head ? at : head + (at - head) % page->unit;
+}
 
 /* Whether LU has page INDEX. */
 bool mode_page_is_known(const struct scsi_lu *lu, unsigned index);

@@ -31,6 +31,9 @@ enum {
 	TAS = 0x40,
 	ATO = 0x80,
 	ATMPE = 0x20,
+	HINTS_HEADER = 12,
+	HINTS_GROUPS = 64,
+	HINTS_DESCRIPTOR = 16,
 	BLOB_VERSION = 1,
 };
 
@@ -91,7 +94,7 @@ static int check_control(const struct scsi_lu *lu, const uint8_t *body, uint8_t 
 	return -1;
 }
 
-/* In the order of MODE SENSE, which is the ascending one. Obsolete pages (10h) are not there. */
+/* In the order of MODE SENSE, which is the ascending one. */
 const struct mode_page mode_pages[] = {
 	/* Read-Write Error Recovery: AWRE, ARRE; retries are the store's business. */
 	{ .code = 0x01, .length = 10, .body = { 0xc0 } },
@@ -125,6 +128,14 @@ const struct mode_page mode_pages[] = {
 	  .is_known = has_protection,
 	  .patch = patch_tags,
 	  .check = protect_tags_check },
+	/* IO Advice Hints Grouping: no group number is a hint (IO ADVICE HINTS MODE 01b). */
+	{ .code = PAGE_CONTROL,
+	  .subpage = 0x05,
+	  .length = HINTS_HEADER + HINTS_GROUPS * HINTS_DESCRIPTOR,
+	  .unit = HINTS_DESCRIPTOR,
+	  .body = { [HINTS_HEADER] = 0x40 } },
+	/* XOR Control, obsolete: XORDIS, there are no such commands. */
+	{ .code = 0x10, .length = 22, .body = { 0x02 } },
 	/* Power Condition: no timers run. */
 	{ .code = 0x1a, .length = 38 },
 	/* Informational Exceptions Control: DEXCPT. */
@@ -209,9 +220,12 @@ size_t mode_encode(const struct mode_values *values, uint8_t blob[MODE_BLOB_MAX]
 
 	cursor_put_u8(&out, BLOB_VERSION);
 	for (unsigned i = 0; i < mode_page_count; i++) {
+		/* In such a one nothing can be changed. */
+		if (mode_pages[i].unit != 0)
+			continue;
 		cursor_put_u8(&out, mode_pages[i].code);
 		cursor_put_u8(&out, mode_pages[i].subpage);
-		cursor_put_u8(&out, mode_pages[i].length);
+		cursor_put_u8(&out, (uint8_t)mode_pages[i].length);
 		cursor_put_bytes(&out, values->body[i], mode_pages[i].length);
 	}
 	assert(!cursor_failed(&out));
@@ -226,7 +240,7 @@ static void restore_page(const struct scsi_lu *lu, unsigned index, const uint8_t
 	uint8_t body[MODE_BODY_MAX], changeable[MODE_BODY_MAX], bit;
 
 	mode_page_get(lu, index, body, changeable);
-	for (unsigned i = 0; i < page->length; i++)
+	for (unsigned i = 0; page->unit == 0 && i < page->length; i++)
 		body[i] = (uint8_t)((body[i] & ~changeable[i]) | (from[i] & changeable[i]));
 	if (page->check == NULL || page->check(NULL, body, &bit) < 0)
 		memcpy(into, body, MODE_BODY_MAX);

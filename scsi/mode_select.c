@@ -110,11 +110,12 @@ static bool take_body(struct parameters *list, unsigned index)
 
 	mode_page_get(list->cmd->lu, index, defaults, changeable);
 	for (unsigned i = 0; i < page->length; i++) {
-		uint8_t fixed = (uint8_t)((bytes[i] ^ body[i]) & ~changeable[i]);
+		unsigned at = mode_page_at(page, i);
+		uint8_t fixed = (uint8_t)((bytes[i] ^ body[at]) & ~changeable[at]);
 
 		if (fixed != 0)
 			return refuse(list, list->at + i, (uint8_t)log2_floor(fixed));
-		body[i] = bytes[i];
+		body[at] = bytes[i];
 	}
 	wrong = page->check != NULL ? page->check(list->cmd->lu, body, &bit) : -1;
 	if (wrong >= 0)

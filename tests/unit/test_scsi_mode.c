@@ -24,6 +24,7 @@ static const uint8_t pages[] = {
 	0x07, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	0x08, 18, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	0x0a, 10, 0x22, 0x10, 0, 0, 0, 0, 0xff, 0xff, 0, 0,
+	0x10, 22, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	0x1a, 38, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	0x1c, 10, 0x08, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -35,7 +36,7 @@ static const uint8_t control_extension[] = {
 /* clang-format on */
 enum { BEFORE_EXTENSION = 12 + 16 + 12 + 20 + 12 };
 /* DPOFUA; one short descriptor: 32768 blocks of 512. */
-static const uint8_t head_6[] = { 135, 0, 0x10, 8, 0, 0, 0x80, 0, 0, 0, 0x02, 0 };
+static const uint8_t head_6[] = { 159, 0, 0x10, 8, 0, 0, 0x80, 0, 0, 0, 0x02, 0 };
 
 static void test_spc_mode_sense__6_all_pages(void **state)
 {
@@ -83,6 +84,42 @@ static void test_spc_mode_sense__all_subpages(void **state)
 	BED_CDB(*state, &cmd, 0x1a, 0x08, 0x0a, 0x01, 255, 0);
 	bed_wants(&cmd, 255);
 	bed_expect_data(&cmd, expected, 4 + sizeof(control_extension));
+}
+
+/* IO Advice Hints Grouping: 64 times nothing, too long to be among all pages of MODE SENSE(6). */
+static void test_spc_mode_sense__hints(void **state)
+{
+	static uint8_t page[8 + 4 + 12 + 64 * 16];
+	static uint8_t all[2048];
+	struct bed_cmd cmd;
+	uint32_t length;
+
+	memcpy(page, (const uint8_t[]){ 1046 >> 8, 1046 & 0xff, 0, 0x10 }, 4);
+	memcpy(page + 8, (const uint8_t[]){ 0x4a, 0x05, 1036 >> 8, 1036 & 0xff }, 4);
+	for (unsigned i = 0; i < 64; i++)
+		page[24 + 16 * i] = 0x40;
+	BED_CDB(*state, &cmd, 0x5a, 0x08, 0x0a, 0x05, 0, 0, 0, 8, 0, 0);
+	bed_wants(&cmd, 2048);
+	bed_expect_data(&cmd, page, sizeof(page));
+	BED_CDB(*state, &cmd, 0x5a, 0x08, 0x3f, 0xff, 0, 0, 0, 8, 0, 0);
+	bed_wants(&cmd, 2048);
+	assert_int_equal(bed_get(&cmd), 0x00);
+	length = cmd.in_length;
+	memcpy(all, cmd.in, length);
+	bed_release(&cmd);
+	assert_int_equal(length, 8 + sizeof(pages) + sizeof(control_extension) + sizeof(page) - 8);
+	assert_memory_equal(all + 8 + BEFORE_EXTENSION + sizeof(control_extension), page + 8,
+			    sizeof(page) - 8);
+	/* What is said again as it is, is taken; anything else is not. */
+	memset(page, 0, 4);
+	BED_CDB(*state, &cmd, 0x55, 0x10, 0, 0, 0, 0, 0, sizeof(page) >> 8, sizeof(page) & 0xff, 0);
+	bed_has(&cmd, page, sizeof(page));
+	assert_int_equal(bed_run(&cmd), 0x00);
+	page[24 + 16 * 63] = 0;
+	BED_CDB(*state, &cmd, 0x55, 0x10, 0, 0, 0, 0, 0, sizeof(page) >> 8, sizeof(page) & 0xff, 0);
+	bed_has(&cmd, page, sizeof(page));
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_parameter(&cmd, 24 + 16 * 63, 6);
 }
 
 static void test_spc_mode_sense__6_one_page_without_descriptor(void **state)
@@ -189,6 +226,7 @@ int main(void)
 		TEST(test_spc_mode_sense__6_all_pages),
 		TEST(test_spc_mode_sense__6_one_page_without_descriptor),
 		TEST(test_spc_mode_sense__all_subpages),
+		TEST(test_spc_mode_sense__hints),
 		TEST(test_spc_mode_sense__changeable),
 		TEST(test_spc_mode_sense__10_long_lba),
 		TEST(test_spc_mode_sense__10_short),
