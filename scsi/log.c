@@ -19,6 +19,7 @@ enum {
 	PCR = 0x02, /* PARAMETER CODE RESET */
 	ALL_SUBPAGES = 0xff,
 	BOUNDED_COUNTER = 0x00, /* FORMAT AND LINKING */
+	UNBOUNDED_COUNTER = 0x02,
 	BINARY_LIST = 0x03,
 	NO_TEMPERATURE = 0xff,
 };
@@ -93,18 +94,27 @@ static void put_temperature(const struct scsi_lu *lu, uint16_t from, struct curs
 		cursor_put_u16(out, NO_TEMPERATURE);
 }
 
-/* Commands and blocks; how long they took is not measured. */
+/*
+ * Commands and blocks. How long they took, and how long there were none, is not measured;
+ * but the parameters are mandatory, and sg_logs shows none of the page without.
+ */
 static void put_statistics(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
 {
 	struct lu_sums sum = counted(lu, LOG_STATISTICS);
 
-	if (!put_head(out, 0x0001, from, BINARY_LIST, 64))
-		return;
-	cursor_put_u64(out, sum.reads);
-	cursor_put_u64(out, sum.writes);
-	cursor_put_u64(out, sum.written_bytes >> lu->block_shift); /* blocks received */
-	cursor_put_u64(out, sum.read_bytes >> lu->block_shift); /* blocks transmitted */
-	cursor_put_zeros(out, 32);
+	if (put_head(out, 0x0001, from, UNBOUNDED_COUNTER, 64)) {
+		cursor_put_u64(out, sum.reads);
+		cursor_put_u64(out, sum.writes);
+		cursor_put_u64(out, sum.written_bytes >> lu->block_shift); /* blocks received */
+		cursor_put_u64(out, sum.read_bytes >> lu->block_shift); /* blocks transmitted */
+		cursor_put_zeros(out, 32);
+	}
+	if (put_head(out, 0x0002, from, UNBOUNDED_COUNTER, 8))
+		cursor_put_u64(out, 0); /* idle time */
+	if (put_head(out, 0x0003, from, BINARY_LIST, 8)) {
+		cursor_put_u32(out, 3); /* an interval is of 10^-3 seconds */
+		cursor_put_u32(out, 1);
+	}
 }
 
 /* No date of manufacture is known, and with no motor there are no cycles. */
@@ -169,7 +179,7 @@ static const struct log_page pages[] = {
 	{ .code = 0x0c, .last = 0x0002, .put = put_provisioning, .is_known = has_threshold },
 	{ .code = 0x0d, .put = put_temperature },
 	{ .code = 0x0e, .last = 0x0004, .put = put_start_stop },
-	{ .code = 0x19, .last = 0x0001, .put = put_statistics,
+	{ .code = 0x19, .last = 0x0003, .put = put_statistics,
 	  .counts = true, .base = LOG_STATISTICS },
 	{ .code = 0x2f, .put = put_exceptions },
 };
@@ -223,7 +233,8 @@ int spc_log_sense(struct scsi_cmd *cmd, struct cursor *out)
 			sense_invalid_field(cmd, 2, 5);
 		return -1;
 	}
-	if (cmd->cdb[2] >> 6 != CUMULATIVE) {
+	/* What does not count has only one kind of value. */
+	if (page->counts && cmd->cdb[2] >> 6 != CUMULATIVE) {
 		sense_invalid_field(cmd, 2, 7);
 		return -1;
 	}

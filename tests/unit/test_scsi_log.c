@@ -45,7 +45,7 @@ static void test_spc_log_sense__counts(void **state)
 					   0x04, 0, 0, 6,  0, 8, 0, 0, 0, 0, 0, 0, 0, 0 };
 	static const uint8_t read[] = { 0x83, 0, 0, 24, 0, 5, 0, 8, 0, 0, 0, 0, 0, 0,
 					0x06, 0, 0, 6,  0, 8, 0, 0, 0, 0, 0, 0, 0, 1 };
-	uint8_t statistics[72] = { 0x99, 0, 0, 68, 0, 1, 3, 64 };
+	uint8_t statistics[96] = { 0x99, 0, 0, 92, 0, 1, 2, 64 };
 	uint8_t data[1024] = { 0 };
 	struct bed *bed = *state;
 	struct bed_cmd cmd;
@@ -72,8 +72,15 @@ static void test_spc_log_sense__counts(void **state)
 	put_be64(statistics + 16, 1);
 	put_be64(statistics + 24, 2);
 	put_be64(statistics + 32, 3);
+	put_be32(statistics + 72, 0x00020208);
+	put_be32(statistics + 84, 0x00030308);
+	put_be32(statistics + 88, 3);
+	put_be32(statistics + 92, 1);
 	log_sense(*state, &cmd, 0x19, 0, 1);
 	bed_expect_data(&cmd, statistics, sizeof(statistics));
+	put_be32(statistics + 80, 0x9900000c);
+	log_sense(*state, &cmd, 0x19, 0, 3);
+	bed_expect_data(&cmd, statistics + 80, 16);
 }
 
 static void test_spc_log_sense__health(void **state)
@@ -84,6 +91,10 @@ static void test_spc_log_sense__health(void **state)
 	struct bed_cmd cmd;
 
 	log_sense(*state, &cmd, 0x0d, 0, 0);
+	bed_expect_data(&cmd, temperature, sizeof(temperature));
+	/* PAGE CONTROL is for counters. */
+	log_sense(*state, &cmd, 0x0d, 0, 0);
+	cmd.cmd.cdb[2] = 0x0d;
 	bed_expect_data(&cmd, temperature, sizeof(temperature));
 	log_sense(*state, &cmd, 0x0e, 0, 0);
 	bed_expect_data(&cmd, cycles, sizeof(cycles));
@@ -100,8 +111,8 @@ static void test_spc_log_sense__refusals(void **state)
 	log_sense(*state, &cmd, 0x0d, 1, 0);
 	BED_RUN_FIELD(&cmd, 3, 7);
 	/* Thresholds; beyond the last parameter; saving */
-	log_sense(*state, &cmd, 0x0d, 0, 0);
-	cmd.cmd.cdb[2] = 0x0d;
+	log_sense(*state, &cmd, 0x02, 0, 0);
+	cmd.cmd.cdb[2] = 0x02;
 	BED_RUN_FIELD(&cmd, 2, 7);
 	log_sense(*state, &cmd, 0x02, 0, 7);
 	BED_RUN_FIELD(&cmd, 5, 7);
