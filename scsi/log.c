@@ -161,7 +161,7 @@ static void put_exceptions(const struct scsi_lu *lu, uint16_t from, struct curso
 		return;
 	cursor_put_u16(out, 0);
 	cursor_put_u8(out, NO_TEMPERATURE);
-	cursor_put_u8(out, 0);
+	cursor_put_u8(out, NO_TEMPERATURE); /* vendor specific: to tools, the highest one allowed */
 }
 
 static void put_pages(const struct scsi_lu *lu, uint16_t from, struct cursor *out);
