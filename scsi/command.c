@@ -359,6 +359,11 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 	return op->report != NULL ? cmd_report(cmd) : op->start(cmd);
 }
 
+bool scsi_cmd_is_data_in(const struct scsi_cmd *cmd)
+{
+	return cmd->op != NULL && (cmd->op->flags & OP_DATA_IN) != 0;
+}
+
 static void begin(struct scsi_cmd *cmd)
 {
 	int number = lun_decode(cmd->lun);

@@ -321,6 +321,9 @@ void scsi_data_out_received(struct scsi_cmd *cmd, int err);
  */
 void scsi_cmd_abort(struct scsi_cmd *cmd);
 
+/* Whether it is data in that transfer_length tells of, else data out; after complete. */
+bool scsi_cmd_is_data_in(const struct scsi_cmd *cmd);
+
 /* Gives the command's memory back; after complete. */
 void scsi_cmd_release(struct scsi_cmd *cmd);
 

@@ -347,6 +347,38 @@ void command_start_held(struct iscsi_task *task)
 
 /* --- out --- */
 
+/*
+ * A length for each way (sections 11.4.5.1 and 11.4.5.2). No command that we have moves data both
+ * ways, so what its CDB asks for is either data in, for which an AHS that is missing means no
+ * room at all, or data out.
+ */
+static void set_two_residuals(const struct iscsi_task *task, struct bhs_scsi_response *response)
+{
+	const struct scsi_cmd *cmd = &task->cmd;
+	bool is_in = scsi_cmd_is_data_in(cmd);
+	uint32_t in = is_in ? max(cmd->transfer_length, cmd->data_in_length) : 0;
+	uint32_t out = task->flags & TASK_RECEIVED ? cmd->data_out_length : 0;
+
+	if (!is_in && cmd->transfer_length > task->expected)
+		out = cmd->transfer_length;
+	if (cmd->status != 0 && in <= task->bidi_expected)
+		in = cmd->data_in_length;
+	if (in > task->bidi_expected) {
+		response->flags |= ISCSI_SCSI_RESPONSE_BIDI_OVERFLOW;
+		response->bidi_read_residual_count = in - task->bidi_expected;
+	} else if (in < task->bidi_expected) {
+		response->flags |= ISCSI_SCSI_RESPONSE_BIDI_UNDERFLOW;
+		response->bidi_read_residual_count = task->bidi_expected - in;
+	}
+	if (out > task->expected) {
+		response->flags |= ISCSI_SCSI_RESPONSE_OVERFLOW;
+		response->residual_count = out - task->expected;
+	} else if (out < task->expected) {
+		response->flags |= ISCSI_SCSI_RESPONSE_UNDERFLOW;
+		response->residual_count = task->expected - out;
+	}
+}
+
 static void set_residual(const struct iscsi_task *task, struct bhs_scsi_response *response)
 {
 	const struct scsi_cmd *cmd = &task->cmd;
@@ -354,13 +386,10 @@ static void set_residual(const struct iscsi_task *task, struct bhs_scsi_response
 	uint32_t moved;
 
 	if (UNLIKELY(cmd->reads && cmd->writes)) {
-		if (cmd->data_in_length < task->bidi_expected) {
-			response->flags |= ISCSI_SCSI_RESPONSE_BIDI_UNDERFLOW;
-			response->bidi_read_residual_count =
-				task->bidi_expected - cmd->data_in_length;
-		}
-		moved = task->flags & TASK_RECEIVED ? cmd->data_out_length : 0;
-	} else if (cmd->transfer_length > expected) {
+		set_two_residuals(task, response);
+		return;
+	}
+	if (cmd->transfer_length > expected) {
 		response->flags |= ISCSI_SCSI_RESPONSE_OVERFLOW;
 		response->residual_count = cmd->transfer_length - expected;
 		return;

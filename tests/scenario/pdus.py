@@ -27,7 +27,7 @@ PDUS = {
     "nop-in": (0x20, {**RESPONSE, "ttt": (20, 4)}, {}, 0),
     "response": (0x21, {**RESPONSE, "response": (2, 1), "status": (3, 1), "expdatasn": (36, 4),
                         "bidi-residual": (40, 4), "residual": (44, 4)},
-                 {"O": (1, 0x04), "U": (1, 0x02)}, 0),
+                 {"o": (1, 0x10), "u": (1, 0x08), "O": (1, 0x04), "U": (1, 0x02)}, 0),
     "tmf-response": (0x22, {**RESPONSE, "response": (2, 1)}, {}, 0),
     "login-response": (0x23, {**RESPONSE, **LOGIN, "version-active": (3, 1), "status": (36, 2)},
                        {"T": (1, 0x80), "C": (1, 0x40)}, 0),

@@ -216,7 +216,7 @@ static void test_put_data__response_of_its_own(void **state)
 	assert_int_equal(pdu.data_len, sizeof(sense) - 1);
 	assert_memory_equal(pdu.data, sense, sizeof(sense) - 1);
 	pdu_free(&pdu);
-	/* a status that is not GOOD, without sense; a response that is none */
+	/* a status that is not GOOD, without sense; a response that is none; two residuals */
 	task_init(bed, &task, 3);
 	task.put_length = 4;
 	task.response.raw[3] = 8;
@@ -229,6 +229,12 @@ static void test_put_data__response_of_its_own(void **state)
 	transport_put_data(bed->conn, &task);
 	bed_run(bed);
 	check_read(bed, 4, 4, true);
+	task_init(bed, &task, 5);
+	task.put_length = 4;
+	task.response.raw[1] |= 0x10; /* o */
+	transport_put_data(bed->conn, &task);
+	bed_run(bed);
+	check_read(bed, 5, 4, true);
 	bed_disconnect(bed);
 }
 

@@ -127,9 +127,12 @@ static bool cut_pdu(struct stream *stream, struct tx_item *item)
 /* RFC 7143 section 11.7.3: status GOOD without sense rides on the last Data-In. */
 static bool has_status_in_data(const struct stream *stream, const struct transport_task *task)
 {
+	/* For these a Data-In has no bits. */
+	enum { BIDI = ISCSI_SCSI_RESPONSE_BIDI_OVERFLOW | ISCSI_SCSI_RESPONSE_BIDI_UNDERFLOW };
+
 	/* Where PDUs may be asked for again, data and status are easier apart. */
 	return !stream_recovers(stream) && task->put_length != 0 && task->sense_length == 0 &&
-	       task->response.raw[BHS_AT_STATUS] == 0 &&
+	       task->response.raw[BHS_AT_STATUS] == 0 && !(bhs_flags(&task->response) & BIDI) &&
 	       task->response.raw[BHS_AT_RESPONSE] == ISCSI_SCSI_RESPONSE_COMPLETED;
 }
 
