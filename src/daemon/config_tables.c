@@ -72,8 +72,8 @@ static const struct setting state_settings[] = {
 	  WIRE_MAX, .help = "MaxRecvDataSegmentLength that is declared" }, \
 	{ "max-burst-length", SETTING_SIZE, VALUE(max_burst_length), 512, WIRE_MAX, \
 	  .help = "most that MaxBurstLength is negotiated to" }, \
-	{ "first-burst-length", SETTING_SIZE, VALUE(first_burst_length), 512, WIRE_MAX, \
-	  .help = "most that FirstBurstLength is negotiated to; not above max-burst-length" }, \
+	{ "first-burst-length", SETTING_SIZE, VALUE(first_burst_length), 512, \
+	  ISCSI_FIRST_BURST_MAX, .help = "most that FirstBurstLength is negotiated to; not above max-burst-length" }, \
 	{ "initial-r2t", SETTING_BOOL, VALUE(initial_r2t), \
 	  .help = "demand InitialR2T=Yes: no unsolicited data but immediate data" }, \
 	{ "immediate-data", SETTING_BOOL, VALUE(immediate_data), \
@@ -89,7 +89,7 @@ static const struct setting state_settings[] = {
 	{ "default-time2wait", SETTING_INTEGER, VALUE(default_time2wait), 0, 3600, \
 	  .help = "DefaultTime2Wait, seconds" }, \
 	{ "default-time2retain", SETTING_INTEGER, VALUE(default_time2retain), 0, 3600, \
-	  .help = "DefaultTime2Retain, seconds" }, \
+	  .help = "DefaultTime2Retain, seconds; for error-recovery-level 2 only, else 0" }, \
 	{ "max-session-connections", SETTING_INTEGER, VALUE(max_session_connections), 1, 65535, \
 	  .help = "most connections of one session: what MaxConnections is negotiated to" }, \
 	{ "asynchronous-events", SETTING_BOOL, VALUE(asynchronous_events), \

@@ -35,6 +35,7 @@ enum iscsi_digest_policy {
 #define ISCSI_SECRET_MIN 12
 #define ISCSI_QUEUE_DEPTH_MAX 1024
 #define ISCSI_TARGET_LATENCY_MAX_MS 60000
+#define ISCSI_FIRST_BURST_MAX 65536	/* bytes that one command may bring unasked */
 #define ISCSI_RECOVERY_MAX 2	/* the highest ErrorRecoveryLevel */
 
 /* What a session is to be like. Most of it goes into its negotiation. */
@@ -44,7 +45,7 @@ struct iscsi_values {
 	enum iscsi_digest_policy data_digest;
 	uint32_t max_recv_data_segment_length;	/* bytes, 512 to 2^24-1; 0: default 262144 */
 	uint32_t max_burst_length;		/* 0: default 1048576 */
-	uint32_t first_burst_length;		/* 0: default 65536 */
+	uint32_t first_burst_length;		/* to ISCSI_FIRST_BURST_MAX; 0: just that */
 	bool initial_r2t;
 	bool immediate_data;
 	unsigned max_outstanding_r2t;	/* 0: default */

@@ -198,7 +198,9 @@ void login_fill_session(const struct login *login, struct iscsi_session *session
 	session->tells_events = login->values.asynchronous_events &&
 				negotiation->value[KEY_MAX_UNEXPECTED_PDUS] == 0;
 	session->protocol_level = (uint8_t)negotiation->value[KEY_PROTOCOL_LEVEL];
-	session->time2retain = (uint16_t)negotiation->value[KEY_DEFAULT_TIME2RETAIN];
+	/* Below level 2 nothing is retained, whatever the key's default, and we say so. */
+	if (session->keys.error_recovery_level == 2)
+		session->time2retain = (uint16_t)negotiation->value[KEY_DEFAULT_TIME2RETAIN];
 	memcpy(session->isid, login->isid, sizeof(session->isid));
 	memcpy(session->initiator_name, negotiation->initiator_name,
 	       sizeof(session->initiator_name));

@@ -20,8 +20,8 @@
  * takes that is not overloaded: one whose full queue takes a second loses nothing by a shorter one.
  */
 #define DEFAULT_TARGET_LATENCY_MS 1000
-/* What the arena's reserve can surely give to one command (sys/arena.h). */
-#define FIRST_BURST_MAX (EXTENTS_MAX * EXTENT_MIN)
+_Static_assert(ISCSI_FIRST_BURST_MAX == EXTENTS_MAX * EXTENT_MIN,
+	       "what the arena's reserve can surely give to one command");
 
 void values_init(struct iscsi_values *values)
 {
@@ -38,8 +38,6 @@ void values_init(struct iscsi_values *values)
 		.data_pdu_in_order = true,
 		.data_sequence_in_order = true,
 		.default_time2wait = 2,
-		/* A session is not kept once its connection is gone (ErrorRecoveryLevel 0). */
-		.default_time2retain = 0,
 		.max_session_connections = DEFAULT_SESSION_CONNECTIONS,
 		.asynchronous_events = true,
 		.target_latency_ms = DEFAULT_TARGET_LATENCY_MS,
@@ -66,7 +64,6 @@ static void normalize(struct iscsi_values *values)
 			or_default(values->default_time2retain, RECOVERY_TIME2RETAIN);
 	values->max_session_connections =
 		or_default(values->max_session_connections, DEFAULT_SESSION_CONNECTIONS);
-	values->first_burst_length = min(values->first_burst_length, FIRST_BURST_MAX);
 	values->first_burst_length = min(values->first_burst_length, values->max_burst_length);
 }
 
@@ -77,7 +74,8 @@ int values_check(struct iscsi_values *values)
 	    values->max_recv_data_segment_length < 512 ||
 	    values->max_recv_data_segment_length > BHS_DATA_LEN_MAX ||
 	    values->max_burst_length < 512 || values->max_burst_length > BHS_DATA_LEN_MAX ||
-	    values->first_burst_length < 512 || values->max_outstanding_r2t > 65535 ||
+	    values->first_burst_length < 512 ||
+	    values->first_burst_length > ISCSI_FIRST_BURST_MAX || values->max_outstanding_r2t > 65535 ||
 	    values->error_recovery_level > ISCSI_RECOVERY_MAX ||
 	    values->max_session_connections > 65535 || values->default_time2wait > 3600 ||
 	    values->default_time2retain > 3600 ||
@@ -140,8 +138,9 @@ void values_policy(const struct iscsi_values *values, const struct transport_lim
 	/* The order of R2Ts, and data over RDMA, are ours to choose: No costs nothing. */
 	ours[KEY_DATA_SEQUENCE_IN_ORDER] = values->data_sequence_in_order;
 	ours[KEY_DEFAULT_TIME2WAIT] = values->default_time2wait;
-	ours[KEY_DEFAULT_TIME2RETAIN] = values->default_time2retain;
 	ours[KEY_ERROR_RECOVERY_LEVEL] = limits->resends ? values->error_recovery_level : 0;
+	if (ours[KEY_ERROR_RECOVERY_LEVEL] == 2)
+		ours[KEY_DEFAULT_TIME2RETAIN] = values->default_time2retain;
 	ours[KEY_TASK_REPORTING] = 1u << REPORTING_RFC3720 | 1u << REPORTING_RESPONSE_FENCE |
 				   1u << REPORTING_FAST_ABORT;
 	ours[KEY_PROTOCOL_LEVEL] = 2;

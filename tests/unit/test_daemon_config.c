@@ -154,6 +154,9 @@ static const struct {
 	  "t.conf:1: \"initial-r2t\" in iscsi must be true or false, not 1" },
 	{ "iscsi: {\n max-burst-length = 4096;\n first-burst-length = 8192; };",
 	  "t.conf:1: \"first-burst-length\" in iscsi must not be above max-burst-length (4096)" },
+	{ "iscsi: {\n first-burst-length = \"128K\"; };",
+	  "t.conf:2: \"first-burst-length\" in iscsi must be a size (say 65536, \"64K\" or \"1G\") of "
+	  "512 to 65536, not \"128K\"" },
 	{ "iscsi = 5;", "t.conf:1: \"iscsi\" must be a group: { ... }" },
 	{ "log: { level = \"info\"; };\nlog: { };", "t.conf:2: duplicate setting name" },
 	{ "a = {\n", "t.conf:2: syntax error" },
