@@ -42,7 +42,7 @@ struct isns {
 	socklen_t server_len;
 	char name[80];		/* of the server, for the log */
 	char entity[256];
-	char source[256];	/* the first target's name: who asks */
+	char source[256];	/* the first target's that is registered: who asks */
 	pthread_t thread;
 	int stop_fd;		/* readable: end */
 	int scn_fd;		/* listens for State Change Notifications, or -1 */
@@ -190,7 +190,33 @@ static int ask(struct isns *isns, struct cursor *out, const char *what, struct c
 struct registration_text {
 	struct isns *isns;
 	struct cursor *out;
+	const char *target;	/* that is being registered */
 };
+
+struct reach {
+	const struct iscsi_node *node;
+	const char *target;
+	bool is_there;
+};
+
+static void look_at_group(void *context, const char *address, uint16_t group,
+			  const char *transport)
+{
+	struct reach *reach = context;
+
+	(void)address;
+	(void)transport;
+	reach->is_there |= iscsi_node_is_reachable(reach->node, reach->target, group);
+}
+
+/* A target that is nobody's need be known to nobody. Who is shown the others the server says. */
+static bool is_reachable(const struct iscsi_node *node, const char *target)
+{
+	struct reach reach = { .node = node, .target = target };
+
+	iscsi_node_visit_portals(node, look_at_group, &reach);
+	return reach.is_there;
+}
 
 static bool is_any(const struct ip *ip)
 {
@@ -241,7 +267,10 @@ static void add_target(void *context, const char *name, const char *alias,
 		isns_put_text(text->out, ISNS_ISCSI_ALIAS, alias);
 }
 
-/* The portals' tags belong to the target written before them. */
+/*
+ * The portals' tags belong to the target written before them. One without a value: the target is
+ * not to be had there (RFC 4171 section 6.5.1).
+ */
 static void add_group(void *context, const char *address, uint16_t group, const char *transport)
 {
 	struct registration_text *text = context;
@@ -250,7 +279,10 @@ static void add_group(void *context, const char *address, uint16_t group, const 
 
 	if (strcmp(transport, "iser") == 0 || !parse_portal(text->isns, address, &ip, &port))
 		return;
-	isns_put_u32(text->out, ISNS_PORTAL_GROUP_TAG, group);
+	if (iscsi_node_is_reachable(text->isns->node, text->target, group))
+		isns_put_u32(text->out, ISNS_PORTAL_GROUP_TAG, group);
+	else
+		isns_put_empty(text->out, ISNS_PORTAL_GROUP_TAG);
 	isns_put_address(text->out, ISNS_PORTAL_GROUP_ADDRESS, ip.bytes);
 	isns_put_u32(text->out, ISNS_PORTAL_GROUP_PORT, port);
 }
@@ -260,6 +292,9 @@ static void add_target_with_groups(void *context, const char *name, const char *
 {
 	struct registration_text *text = context;
 
+	if (!is_reachable(text->isns->node, name))
+		return;
+	text->target = name;
 	add_target(context, name, alias, scsi);
 	iscsi_node_visit_portals(text->isns->node, add_group, text);
 }
@@ -540,7 +575,7 @@ static void take_first(void *context, const char *name, const char *alias,
 
 	(void)alias;
 	(void)scsi;
-	if (isns->source[0] == '\0')
+	if (isns->source[0] == '\0' && is_reachable(isns->node, name))
 		snprintf(isns->source, sizeof(isns->source), "%s", name);
 }
 

@@ -210,6 +210,31 @@ bool access_may_come(const struct iscsi_access *access, const struct ip *ip, uin
 	return false;
 }
 
+static bool fits_everybody(const struct access_rule *rule)
+{
+	return rule->who.initiator_count == 0 && rule->who.network_count == 0 &&
+	       rule->group_count == 0;
+}
+
+bool access_opens(const struct iscsi_access *access, uint16_t group)
+{
+	unsigned i;
+
+	if (access == NULL)
+		return true;
+	for (i = 0; i < access->count; i++) {
+		const struct access_rule *rule = &access->rules[i];
+
+		if (!comes_by(rule, group))
+			continue;
+		if (!rule->deny)
+			return true;
+		if (fits_everybody(rule))
+			return false;
+	}
+	return false;
+}
+
 /* --- making ------------------------------------------------------------------------- */
 
 struct maker {

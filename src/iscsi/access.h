@@ -78,4 +78,7 @@ const struct chap_account *access_find_account(const struct iscsi_access *access
  */
 bool access_may_come(const struct iscsi_access *access, const struct ip *ip, uint16_t group);
 
+/* Whether there is anybody whom it could let in by portals of GROUP. */
+bool access_opens(const struct iscsi_access *access, uint16_t group);
+
 #endif

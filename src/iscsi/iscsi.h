@@ -266,6 +266,8 @@ struct iscsi_node_info {
 void iscsi_node_get_info(const struct iscsi_node *node, struct iscsi_node_info *info);
 /* Whether everybody may use the target of this name: no access list says who. */
 bool iscsi_node_is_open(const struct iscsi_node *node, const char *name);
+/* Whether the access list of this target lets anybody at all in by portals of GROUP. */
+bool iscsi_node_is_reachable(const struct iscsi_node *node, const char *name, uint16_t group);
 void iscsi_node_visit_targets(const struct iscsi_node *node,
 			      void (*visit)(void *context, const char *name, const char *alias,
 					    const struct scsi_target *scsi),

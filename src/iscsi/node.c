@@ -154,6 +154,13 @@ bool iscsi_node_is_open(const struct iscsi_node *node, const char *name)
 	return target != NULL && node_access(node, target) == NULL;
 }
 
+bool iscsi_node_is_reachable(const struct iscsi_node *node, const char *name, uint16_t group)
+{
+	const struct iscsi_target *target = node_find_target(node, name);
+
+	return target != NULL && access_opens(node_access(node, target), group);
+}
+
 /* The guard, the lobby, and what targets without an access list have: nothing, or an empty one. */
 static int close_node(struct iscsi_node *node)
 {

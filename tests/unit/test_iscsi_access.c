@@ -185,6 +185,24 @@ static void test_access__groups(void **state)
 	access_destroy(access);
 }
 
+static void test_access_opens__to_anybody(void **state)
+{
+	static const uint16_t second[] = { 2 };
+	struct iscsi_access *nobody = make(NULL, 0);
+	struct iscsi_access *some = MAKE(
+		{ .who = { NAMES("*:bad") }, .deny = true },
+		{ .portal_groups = second, .portal_group_count = 1, .deny = true },
+		{ .who = { NAMES("*:good") } });
+
+	(void)state;
+	assert_true(access_opens(NULL, 1));
+	assert_false(access_opens(nobody, 1));
+	assert_true(access_opens(some, 1));
+	assert_false(access_opens(some, 2));
+	access_destroy(nobody);
+	access_destroy(some);
+}
+
 static void test_access_may_come__before_the_name_is_known(void **state)
 {
 	struct iscsi_access *access = MAKE(
@@ -417,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_access_find_account__per_initiator),
 		cmocka_unit_test(test_access__groups),
 		cmocka_unit_test(test_access_may_come__before_the_name_is_known),
+		cmocka_unit_test(test_access_opens__to_anybody),
 		cmocka_unit_test(test_iscsi_access_create__errors),
 		cmocka_unit_test(test_guard__grows_and_forgets),
 		cmocka_unit_test(test_guard__bounded),
