@@ -171,12 +171,13 @@ static void log_va(struct iscsi_conn *conn, enum log_level level, const char *fo
 		   va_list arguments)
 {
 	struct iscsi_core *core = conn->core;
+	/* Logins that come and go must not use up what a violation needs to be heard. */
+	struct guard_log *log = level <= LOG_LEVEL_WARNING ? &core->warnings : &core->news;
 	char text[384];
 
 	vsnprintf(text, sizeof(text), format, arguments);
-	/* Logins that come and go must not use up what a violation needs to be heard. */
-	log_limited(level <= LOG_LEVEL_WARNING ? &core->limit : &core->info_limit, level,
-		    "iscsi: %s (%s): %s", conn->peer, initiator_of(conn), text);
+	log_limited(guard_log_limit(log, conn->peer), level, "iscsi: %s (%s): %s", conn->peer,
+		    initiator_of(conn), text);
 }
 
 void conn_log(struct iscsi_conn *conn, enum log_level level, const char *format, ...)

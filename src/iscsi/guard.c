@@ -146,6 +146,19 @@ bool guard_admits(struct guard *guard, const struct ip *ip, uint64_t now_ns)
 	return admits;
 }
 
+struct log_limit *guard_log_limit(struct guard_log *log, const char *peer)
+{
+	uint32_t hash = 2166136261; /* FNV-1a */
+	struct ip key = { { 0 } };
+	struct ip ip;
+
+	if (ip_parse_host(peer, &ip) == 0)
+		key = guard_key(&ip);
+	for (unsigned i = 0; i < sizeof(key.bytes); i++)
+		hash = (hash ^ key.bytes[i]) * 16777619;
+	return &log->limits[(hash ^ hash >> 16) % GUARD_LOG_LIMITS];
+}
+
 unsigned guard_count(struct guard *guard, uint64_t now_ns)
 {
 	unsigned count = 0;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/ip.h"
+#include "base/log.h"
 
 #define GUARD_ADDRESSES 256	/* remembered at a time: IPv4 addresses, IPv6 networks /64 */
 #define GUARD_PENALTIES 8	/* of one address at a time */
@@ -37,5 +38,18 @@ bool guard_admits(struct guard *guard, const struct ip *ip, uint64_t now_ns);
 
 /* How many addresses are remembered now. */
 unsigned guard_count(struct guard *guard, uint64_t now_ns);
+
+#define GUARD_LOG_LIMITS 16
+
+/*
+ * Of lines that peers can provoke, shared out among their addresses: whoever is noisy silences
+ * himself and, of the others, one in so many. All zero is ready for use.
+ */
+struct guard_log {
+	struct log_limit limits[GUARD_LOG_LIMITS];
+};
+
+/* The limit for lines about PEER, an address with or without a port. */
+struct log_limit *guard_log_limit(struct guard_log *log, const char *peer);
 
 #endif

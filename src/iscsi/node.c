@@ -423,8 +423,8 @@ static bool is_welcome(struct iscsi_portal *portal, const char *peer)
 	if (why == NULL)
 		return true;
 	counter_increment(&node->cores[0].connections_refused);
-	log_limited(&portal->limit, LOG_LEVEL_WARNING, "iscsi: %s: connection to %s refused: %s",
-		    peer, portal->address, why);
+	log_limited(guard_log_limit(&portal->refusals, peer), LOG_LEVEL_WARNING,
+		    "iscsi: %s: connection to %s refused: %s", peer, portal->address, why);
 	return false;
 }
 
@@ -440,7 +440,7 @@ static struct reactor *place_near(void *user, const char *peer, int numa)
 		return NULL;
 	if (connections >= node->config.max_connections ||
 	    logins >= node->config.max_login_connections) {
-		log_limited(&portal->limit, LOG_LEVEL_WARNING,
+		log_limited(guard_log_limit(&portal->refusals, peer), LOG_LEVEL_WARNING,
 			    "iscsi: %s: connection refused: %u connections, %u of them logging in",
 			    peer, connections, logins);
 		return NULL;

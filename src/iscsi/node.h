@@ -14,6 +14,7 @@
 #include "base/counter.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "iscsi/guard.h"
 #include "iscsi/iscsi.h"
 #include "iscsi/negotiate.h"
 
@@ -40,7 +41,7 @@ struct iscsi_portal {
 	const struct iscsi_access *access;	/* NULL: for all */
 	struct iscsi_override override;
 	const char *transport;	/* "tcp", "mptcp" or "iser": for people */
-	struct log_limit limit;	/* of the accepting reactor */
+	struct guard_log refusals;	/* lines; of the accepting reactor */
 };
 
 struct broadcast_leg;
@@ -60,8 +61,9 @@ struct iscsi_core {
 	struct counter protocol_errors;
 	struct counter sessions;	/* in full feature phase now */
 	struct counter tasks;		/* in their pools */
-	struct log_limit limit;		/* of lines that peers can provoke: warnings ... */
-	struct log_limit info_limit;	/* ... and the rest */
+	struct guard_log warnings;	/* lines that peers can provoke ... */
+	struct guard_log news;		/* ... and those that are no warnings */
+	struct log_limit limit;		/* of lines about stores that do not end */
 
 	/* shutting down; see iscsi/shutdown.c */
 	uint64_t drain_start_ns;

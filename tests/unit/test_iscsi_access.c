@@ -342,6 +342,29 @@ static void test_guard__ipv6_by_64(void **state)
 
 /* --- the lobby --- */
 
+static void test_guard_log_limit__by_address(void **state)
+{
+	struct guard_log log = { 0 };
+	const struct log_limit *first = guard_log_limit(&log, "192.0.2.1:3260");
+	unsigned shared = 0;
+	char peer[32];
+	unsigned i;
+
+	(void)state;
+	assert_ptr_equal(guard_log_limit(&log, "192.0.2.1:40000"), first);
+	assert_ptr_equal(guard_log_limit(&log, "192.0.2.1"), first);
+	/* A host of IPv6 has all of its /64. */
+	assert_ptr_equal(guard_log_limit(&log, "[2001:db8::1]:3260"),
+			 guard_log_limit(&log, "[2001:db8::ffff:1]:3261"));
+	assert_non_null(guard_log_limit(&log, "nowhere"));
+	for (i = 2; i < 255; i++) {
+		snprintf(peer, sizeof(peer), "192.0.2.%u:3260", i);
+		shared += guard_log_limit(&log, peer) == first;
+	}
+	/* One in sixteen would be 15.8 of them. */
+	assert_in_range(shared, 4, 40);
+}
+
 static void test_lobby__half_for_each_address(void **state)
 {
 	struct lobby *lobby = lobby_create(6);
@@ -440,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_guard__grows_and_forgets),
 		cmocka_unit_test(test_guard__bounded),
 		cmocka_unit_test(test_guard__ipv6_by_64),
+		cmocka_unit_test(test_guard_log_limit__by_address),
 		cmocka_unit_test(test_lobby__half_for_each_address),
 		cmocka_unit_test(test_lobby__ipv6_by_64),
 		cmocka_unit_test(test_lobby__of_one),
