@@ -232,6 +232,17 @@ void session_strand_held(struct iscsi_session *session, struct iscsi_conn *conn)
 /* ... which CONN does. */
 void session_adopt_held(struct iscsi_conn *conn, const struct iscsi_task *task);
 
+/* Of a session that ends: forgets all that is held; its tasks are others' to end. */
+void session_forget_held(struct iscsi_session *session);
+/* TASK is not to be run when its turn comes; its number stays taken. */
+void session_forget_task(struct iscsi_session *session, const struct iscsi_task *task);
+
+/* --- memory: iscsi/share.c --- */
+
+/* Sets it aside for a new session of this depth, or for fewer commands. 0 or -ENOMEM. */
+int session_reserve(struct iscsi_session *session);
+void session_unreserve(struct iscsi_session *session);
+
 /* Tries to bring the window to its full depth again. */
 void session_grow(struct iscsi_session *session);
 
@@ -246,7 +257,7 @@ static inline void session_window_opened(struct iscsi_session *session)
 		session_announce(session);
 }
 
-/* --- aborting --- */
+/* --- aborting: iscsi/abort.c --- */
 
 /* Waits for the end of some tasks of one session. Embedded by its owner. */
 struct abort_wait {
@@ -273,5 +284,7 @@ void session_abort_all(struct iscsi_session *session);
 
 /* A task has ended: looks whether somebody waited for it. */
 void session_task_ended(struct iscsi_session *session);
+/* Its aborts_check: does so. */
+void session_check_aborts(struct deferred *deferred);
 
 #endif
