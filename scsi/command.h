@@ -180,6 +180,9 @@ int cmd_submit_data(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint32
 int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint64_t blocks,
 		     int (*next)(struct scsi_cmd *cmd));
 
+/* Continues with NEXT when what a volatile cache had of the medium is on it: what FUA asks of a read. */
+int cmd_write_back(struct scsi_cmd *cmd, int (*next)(struct scsi_cmd *cmd));
+
 /*
  * Has the store of CMD's logical unit copy BLOCKS to LBA from byte FROM_OFFSET of the store FROM
  * (STORE_COPY: cmd->io.run tells how much of it it did). The source's range is the caller's business.

@@ -104,11 +104,19 @@ int cmd_submit_range(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, uint6
 	cmd->io.op = op;
 	cmd->io.offset = lba << cmd->lu->block_shift;
 	cmd->io.length = 0;
-	if (op == STORE_WRITE_ZEROES)
+	if (op == STORE_WRITE_ZEROES || op == STORE_DISCARD)
 		cmd->io.flags |= write_through(cmd);
 	cmd->io.range = blocks << cmd->lu->block_shift;
 	cmd->io.data = NULL;
 	return submit(cmd, lba, blocks, next);
+}
+
+int cmd_write_back(struct scsi_cmd *cmd, int (*next)(struct scsi_cmd *cmd))
+{
+	cmd->resume = next;
+	if (!cmd->lu->store->traits.volatile_cache || lu_has_mode(cmd->lu, MODE_WRITE_THROUGH))
+		return SCSI_AGAIN;
+	return cmd_submit_range(cmd, STORE_FLUSH, 0, 0, next);
 }
 
 int cmd_submit_copy(struct scsi_cmd *cmd, struct store *from, uint64_t from_offset, uint64_t lba,

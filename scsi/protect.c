@@ -111,6 +111,13 @@ static int read_medium(struct scsi_cmd *cmd)
 	return protect_submit(cmd, STORE_READ, cmd->lba, (uint32_t)cmd->blocks, 0, interleave);
 }
 
+static int take_memory(struct scsi_cmd *cmd)
+{
+	uint32_t blocks = (uint32_t)cmd->blocks;
+
+	return cmd_memory(cmd, protect_memory(cmd, protect_wire(cmd, blocks), blocks), read_medium);
+}
+
 static int start_read(struct scsi_cmd *cmd)
 {
 	uint32_t wire = protect_wire_block(cmd);
@@ -123,9 +130,9 @@ static int start_read(struct scsi_cmd *cmd)
 		return SCSI_DONE;
 	/* The initiator may want less, and a part of a block. */
 	cmd->blocks = (cmd->data_in_length + wire - 1) / wire;
-	return cmd_memory(
-		cmd, protect_memory(cmd, protect_wire(cmd, cmd->blocks), (uint32_t)cmd->blocks),
-		read_medium);
+	if (cmd_options(cmd) & PROTECT_FUA)
+		return cmd_write_back(cmd, take_memory);
+	return take_memory(cmd);
 }
 
 /* ---- VERIFY: cmd->lba and cmd->blocks are what is left ------------------------------ */
@@ -201,12 +208,13 @@ static int verify_received(struct scsi_cmd *cmd)
 
 	if (protect_check_data(cmd, 0, cmd->lba, blocks) != 0)
 		return SCSI_DONE;
-	return verify_piece(cmd);
+	return cmd_write_back(cmd, verify_piece);
 }
 
 static int receive_to_verify(struct scsi_cmd *cmd)
 {
-	return cmd->data_out_length != 0 ? cmd_receive(cmd, verify_received) : verify_piece(cmd);
+	return cmd->data_out_length != 0 ? cmd_receive(cmd, verify_received) :
+					   cmd_write_back(cmd, verify_piece);
 }
 
 static int start_verify(struct scsi_cmd *cmd)

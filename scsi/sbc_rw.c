@@ -107,20 +107,26 @@ static int read_medium(struct scsi_cmd *cmd)
 	return cmd_submit_data(cmd, STORE_READ, cmd->lba, bytes, &cmd->data, NULL);
 }
 
+static int start_read(struct scsi_cmd *cmd)
+{
+	uint32_t bytes = (uint32_t)align_up(cmd->data_in_length, cmd->lu->block_size);
+
+	if (map_medium(cmd, STORE_READ, bytes))
+		return read_medium(cmd);
+	return cmd_memory(cmd, bytes, read_medium);
+}
+
 int sbc_read(struct scsi_cmd *cmd)
 {
-	uint32_t bytes;
-
 	if (UNLIKELY(!sbc_transfer_range(cmd)))
 		return SCSI_DONE;
 	cmd->transfer_length = (uint32_t)(cmd->blocks << cmd->lu->block_shift);
 	cmd->data_in_length = min(cmd->transfer_length, cmd_bytes_wanted(cmd));
 	if (cmd->data_in_length == 0)
 		return SCSI_DONE;
-	bytes = (uint32_t)align_up(cmd->data_in_length, cmd->lu->block_size);
-	if (map_medium(cmd, STORE_READ, bytes))
-		return read_medium(cmd);
-	return cmd_memory(cmd, bytes, read_medium);
+	if (UNLIKELY(cmd_options(cmd) & FUA) && cmd->op->cdb_length != 6)
+		return cmd_write_back(cmd, start_read);
+	return start_read(cmd);
 }
 
 static int write_medium(struct scsi_cmd *cmd)

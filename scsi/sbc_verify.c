@@ -77,10 +77,16 @@ static uint32_t piece_length(const struct scsi_cmd *cmd)
 	return (uint32_t)min(cmd->blocks << cmd->lu->block_shift, (uint64_t)PIECE);
 }
 
+/* From the medium: what is verified shall not be a cache. */
+static int begin(struct scsi_cmd *cmd)
+{
+	return cmd_write_back(cmd, read_piece);
+}
+
 static int have_memory(struct scsi_cmd *cmd)
 {
 	extents_slice(&cmd->data, piece_offset(cmd), piece_length(cmd), &cmd->scratch);
-	return cmd->data_out_length != 0 ? cmd_receive(cmd, read_piece) : read_piece(cmd);
+	return cmd->data_out_length != 0 ? cmd_receive(cmd, begin) : begin(cmd);
 }
 
 static int verify_written(struct scsi_cmd *cmd)
@@ -91,7 +97,7 @@ static int verify_written(struct scsi_cmd *cmd)
 
 static int write_all(struct scsi_cmd *cmd)
 {
-	/* To the medium: what is verified shall not be a cache. */
+	/* To the medium, as before VERIFY. */
 	cmd->io.flags = STORE_FUA;
 	return cmd_submit_data(cmd, STORE_WRITE, cmd->lba, cmd->data_out_length, &cmd->data,
 			       verify_written);

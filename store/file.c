@@ -310,7 +310,7 @@ static void chunk_done(struct io_op *op, int res)
 	io->scratch[AT] += io->scratch[CHUNK];
 	if (io->scratch[AT] < io->range)
 		start_chunk(io);
-	else if (io->op == STORE_WRITE_ZEROES && (io->flags & STORE_FUA) != 0)
+	else if ((io->flags & STORE_FUA) != 0)
 		start_sync(io);
 	else
 		io->done(io, 0);

@@ -34,7 +34,7 @@ enum store_op {
 	STORE_COPY,		/* the store fetches its data itself, from io->from */
 };
 
-#define STORE_FUA 0x01u		/* STORE_WRITE, STORE_WRITE_ZEROES: durable before done */
+#define STORE_FUA 0x01u		/* STORE_WRITE, _WRITE_ZEROES, _DISCARD: durable before done */
 /* Only of stores with protection information: */
 #define STORE_PI 0x02u		/* it comes, unchecked, behind the length bytes of data, 8 bytes a block */
 #define STORE_UNCHECKED 0x04u	/* what is written has none afterwards: all ones */

@@ -14,7 +14,11 @@ static int setup(void **state)
 {
 	struct bed *bed = calloc(1, sizeof(*bed));
 
-	bed_setup(bed, &(struct bed_config){ .volatile_cache = true, .keeps = true });
+	bed_setup(bed, &(struct bed_config){
+			       .volatile_cache = true,
+			       .keeps = true,
+			       .lu.thin = true,
+		       });
 	bed_clear_attention(bed);
 	*state = bed;
 	return 0;
@@ -130,6 +134,11 @@ static void test_mode__wce(void **state)
 	/* WRITE SAME of zeros. */
 	BED_CDB(bed, &cmd, 0x93, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0);
 	assert_int_equal(bed_run(&cmd), 0x00);
+	assert_int_equal(bed->store.flags & STORE_FUA, STORE_FUA);
+	/* So is a discard behind WRITE SAME: what it stands for is zeros. */
+	BED_CDB(bed, &cmd, 0x93, 0x09, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	assert_int_equal(bed->store.count[STORE_DISCARD], 1);
 	assert_int_equal(bed->store.flags & STORE_FUA, STORE_FUA);
 	set_caching(bed, 0x10, WCE);
 	assert_int_equal(write_block(bed, &cmd), 0x00);

@@ -375,6 +375,50 @@ static void test_sbc_read__dpo_and_fua_are_accepted(void **state)
 	bed_teardown(&bed);
 }
 
+/* What a volatile cache has of the blocks is written back before they are read from the medium. */
+static void test_sbc_read__fua_goes_to_the_medium(void **state)
+{
+	struct bed bed;
+	struct bed_cmd cmd;
+
+	(void)state;
+	setup(&bed, &(struct bed_config){ .volatile_cache = true });
+	for (unsigned i = 1; i < 4; i++) {
+		rw(&bed, &cmd, READ, lengths[i], 0, 1);
+		cmd.cmd.cdb[1] = 0x08;
+		bed_wants(&cmd, 512);
+		bed.store.hold = true;
+		bed_start(&cmd);
+		assert_int_equal(bed.store.count[STORE_FLUSH], i);
+		assert_int_equal(bed.store.count[STORE_READ], i - 1);
+		bed_store_finish(&bed, 0);
+		bed.store.hold = false;
+		bed_store_finish(&bed, 0);
+		bed_wait(&cmd);
+		assert_int_equal(cmd.cmd.status, 0x00);
+		assert_memory_equal(cmd.in, bed_medium(&bed, 0), 512);
+		bed_release(&cmd);
+	}
+	/* Without it, and where that bit is part of the LBA. */
+	rw(&bed, &cmd, READ, 10, 0, 1);
+	cmd.cmd.cdb[1] = 0x10;
+	bed_wants(&cmd, 512);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	rw(&bed, &cmd, READ, 6, 0x000800, 1);
+	bed_wants(&cmd, 512);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	assert_int_equal(bed.store.count[STORE_FLUSH], 3);
+	/* What cannot be written back is not read. */
+	bed.store.fail = -EIO;
+	bed.store.fail_everywhere = true;
+	rw(&bed, &cmd, READ, 10, 0, 1);
+	cmd.cmd.cdb[1] = 0x08;
+	bed_wants(&cmd, 512);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_sense(&cmd, 0x03, 0x0c00);
+	bed_teardown(&bed);
+}
+
 /* ---- several at once, and what is counted ---- */
 
 static void test_sbc_read__out_of_order(void **state)
@@ -455,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_sbc_write__initiator_has_more),
 		cmocka_unit_test(test_sbc_write__fua_reaches_the_store),
 		cmocka_unit_test(test_sbc_read__dpo_and_fua_are_accepted),
+		cmocka_unit_test(test_sbc_read__fua_goes_to_the_medium),
 		cmocka_unit_test(test_sbc_read__out_of_order),
 		cmocka_unit_test(test_scsi_target_visit__counts),
 	};

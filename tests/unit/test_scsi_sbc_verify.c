@@ -56,6 +56,33 @@ static void test_sbc_verify__reads_the_medium(void **state)
 	}
 }
 
+/* What a volatile cache has of the blocks is written back before. */
+static void test_sbc_verify__not_the_cache(void **state)
+{
+	static const uint8_t data[512];
+	struct bed *bed = *state;
+	struct bed_cmd cmd;
+
+	bed->store.store.traits.volatile_cache = true;
+	for (unsigned bytchk = 0; bytchk < 4; bytchk += 3) {
+		verify(bed, &cmd, 10, bytchk, 10, 1);
+		if (bytchk != 0)
+			bed_has(&cmd, data, sizeof(data));
+		bed->store.count[STORE_READ] = 0;
+		bed->store.count[STORE_FLUSH] = 0;
+		bed->store.hold = true;
+		bed_start(&cmd);
+		bed_turns(bed, 3);
+		assert_int_equal(bed->store.count[STORE_FLUSH], 1);
+		assert_int_equal(bed->store.count[STORE_READ], 0);
+		bed->store.hold = false;
+		bed_store_finish(bed, 0);
+		bed_wait(&cmd);
+		assert_int_equal(bed->store.count[STORE_READ], 1);
+		bed_release(&cmd);
+	}
+}
+
 static void test_sbc_verify__finds_the_bad_block(void **state)
 {
 	struct bed *bed = *state;
@@ -246,6 +273,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown_state)
 	const struct CMUnitTest tests[] = {
 		TEST(test_sbc_verify__reads_the_medium),
+		TEST(test_sbc_verify__not_the_cache),
 		TEST(test_sbc_verify__finds_the_bad_block),
 		TEST(test_sbc_verify__ranges),
 		TEST(test_sbc_verify__compares_all),
