@@ -131,8 +131,8 @@ bool scsi_op_is_known(const struct scsi_op *op, const struct scsi_lu *lu);
 /*
  * Has LENGTH bytes of DATA (0: nothing any more) kept as WHAT, a word, of the logical unit and
  * continues with NEXT when they are safe, or where cmd->kept says why they are not: -EOPNOTSUPP
- * without a keeper. DATA is copied. May be called with lu->control held, so that what is kept
- * last is what was changed last. In keep.c.
+ * without a keeper. NEXT runs even where CMD has been aborted meanwhile. DATA is copied. May be
+ * called with lu->control held, so that what is kept last is what was changed last. In keep.c.
  */
 int cmd_keep(struct scsi_cmd *cmd, const char *what, const void *data, size_t length,
 	     int (*next)(struct scsi_cmd *cmd));

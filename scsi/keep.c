@@ -58,7 +58,8 @@ static void saved(struct keeper_save *save)
 	cmd->kept = save->err;
 	cmd->phase = SCSI_PHASE_RUNNING;
 	free(mine);
-	cmd_drive(cmd, SCSI_AGAIN);
+	/* Aborted or not: what has been kept has, and what has not has not. */
+	cmd_drive(cmd, cmd->resume(cmd));
 }
 
 int cmd_keep(struct scsi_cmd *cmd, const char *what, const void *data, size_t length,

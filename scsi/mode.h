@@ -40,6 +40,9 @@ struct mode_values {
 struct mode_state {
 	struct mode_values current;
 	struct mode_values saved; /* the defaults, as long as nothing has been saved */
+	/* Saves are told of on the reactors that asked, in any order: the last one asked for counts. */
+	uint32_t saves; /* asked for */
+	uint32_t saved_by; /* the one that `saved` is from */
 };
 
 struct mode_page {

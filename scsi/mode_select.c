@@ -167,11 +167,14 @@ static int saved(struct scsi_cmd *cmd)
 {
 	struct mode_values *values = (void *)cmd->data.extent[0].data;
 
-	if (cmd->kept == 0) {
-		pthread_mutex_lock(&cmd->lu->control);
-		cmd->lu->mode.saved = *values;
-		pthread_mutex_unlock(&cmd->lu->control);
+	struct mode_state *mode = &cmd->lu->mode;
+
+	pthread_mutex_lock(&cmd->lu->control);
+	if (cmd->kept == 0 && (int32_t)(cmd->steps - mode->saved_by) > 0) {
+		mode->saved = *values;
+		mode->saved_by = cmd->steps;
 	}
+	pthread_mutex_unlock(&cmd->lu->control);
 	return finish(cmd);
 }
 
@@ -186,6 +189,7 @@ static int save(struct scsi_cmd *cmd)
 
 	_Static_assert(sizeof(struct mode_values) <= EXTENT_MIN, "it fits");
 	memcpy(cmd->data.extent[0].data, &cmd->lu->mode.current, sizeof(struct mode_values));
+	cmd->steps = ++cmd->lu->mode.saves;
 	return cmd_keep(cmd, "mode", blob, length, saved);
 }
 

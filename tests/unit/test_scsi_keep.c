@@ -26,6 +26,7 @@ static int teardown(void **state)
 
 static int answer(struct scsi_cmd *cmd)
 {
+	cmd->steps++;
 	return cmd_status(cmd, cmd->kept == 0 ? SCSI_STATUS_GOOD : SCSI_STATUS_BUSY);
 }
 
@@ -89,13 +90,17 @@ static void test_cmd_keep__aborted_meanwhile(void **state)
 
 	bed->keeper.hold = true;
 	begin(bed, &cmd);
+	cmd.cmd.steps = 0;
 	cmd_drive(&cmd.cmd, cmd_keep(&cmd.cmd, "thing", "x", 1, answer));
 	scsi_cmd_abort(&cmd.cmd);
 	bed_turns(bed, 3);
 	assert_int_equal(cmd.completions, 0);
+	assert_int_equal(cmd.cmd.steps, 0);
 	bed_keeper_finish(bed);
 	bed_wait(&cmd);
 	assert_true(cmd.cmd.aborted);
+	/* It hears of it all the same. */
+	assert_int_equal(cmd.cmd.steps, 1);
 	bed_release(&cmd);
 }
 

@@ -294,6 +294,53 @@ static void test_mode_select__save_that_fails(void **state)
 	assert_int_equal(sensed(bed, 3, 0x0a, 5), 0);
 }
 
+/* Begins a MODE SELECT of TAS that is to be saved. */
+static void begin_save(struct bed *bed, struct bed_cmd *cmd, uint8_t list[16], uint8_t tas)
+{
+	put_control(list, 0, 0, tas);
+	prepare(bed, cmd, 0x11, list, 16);
+	bed_start(cmd);
+	bed_turns(bed, 3);
+	assert_int_equal(cmd->completions, 0);
+}
+
+/* Two reactors hear of their saves in whatever order: what was asked for last is what is saved. */
+static void test_mode_select__saves_told_out_of_order(void **state)
+{
+	struct bed *bed = *state;
+	struct bed_cmd first, second;
+	uint8_t lists[2][16];
+
+	bed->keeper.hold = true;
+	begin_save(bed, &first, lists[0], TAS);
+	begin_save(bed, &second, lists[1], 0);
+	list_push_back(&bed->keeper.held, list_pop_front(&bed->keeper.held));
+	bed_keeper_finish(bed);
+	bed_wait(&second);
+	bed_release(&second);
+	bed_keeper_finish(bed);
+	bed_wait(&first);
+	bed_release(&first);
+	assert_int_equal(sensed(bed, 3, 0x0a, 5), 0);
+}
+
+/* A reset while it is saved ends the command, but what is on the medium is what is saved. */
+static void test_mode_select__aborted_while_it_is_saved(void **state)
+{
+	struct bed *bed = *state;
+	struct bed_cmd cmd;
+	uint8_t list[16];
+
+	bed->keeper.hold = true;
+	begin_save(bed, &cmd, list, TAS);
+	scsi_cmd_abort(&cmd.cmd);
+	bed_keeper_finish(bed);
+	bed_wait(&cmd);
+	assert_true(cmd.cmd.aborted);
+	bed_release(&cmd);
+	assert_int_equal(sensed(bed, 3, 0x0a, 5), TAS);
+}
+
 static void test_mode_select__revert_to_defaults(void **state)
 {
 	struct bed *bed = *state;
@@ -497,6 +544,8 @@ int main(void)
 		TEST(test_mode_select__saved_over_a_restart),
 		TEST(test_mode_select__unsaved_goes_with_a_reset),
 		TEST(test_mode_select__save_that_fails),
+		TEST(test_mode_select__saves_told_out_of_order),
+		TEST(test_mode_select__aborted_while_it_is_saved),
 		TEST(test_mode_select__revert_to_defaults),
 		TEST(test_mode_init__damaged_blob),
 		cmocka_unit_test(test_mode_select__nothing_can_be_saved),
