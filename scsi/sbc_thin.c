@@ -70,8 +70,10 @@ static int parse_list(struct scsi_cmd *cmd)
 {
 	uint32_t length = get_be16(cmd->data.extent[0].data + 2);
 
-	if (length > cmd->data_out_length - HEADER)
+	if (length > cmd->transfer_length - HEADER)
 		return sense_parameter_list_length(cmd);
+	if (length / DESCRIPTOR > UNMAP_DESCRIPTORS_MAX)
+		return sense_invalid_parameter(cmd, 2, 7);
 	cmd->lba = 0;
 	/* An incomplete one at the end is ignored. */
 	cmd->blocks = length / DESCRIPTOR;
@@ -92,11 +94,10 @@ int sbc_unmap(struct scsi_cmd *cmd)
 		return SCSI_DONE;
 	if (length < HEADER)
 		return sense_parameter_list_length(cmd);
-	if (length > LIST_MAX)
-		return sense_invalid_field(cmd, 7, 7);
 	if (cmd_bytes_offered(cmd) < length)
 		return sense_invalid_information_unit(cmd);
-	cmd->data_out_length = length;
+	/* There are no descriptors beyond. */
+	cmd->data_out_length = min(length, (uint32_t)LIST_MAX);
 	return cmd_memory(cmd, EXTENT_MIN, receive_list);
 }
 

@@ -139,10 +139,6 @@ static void test_sbc_unmap__refusals(void **state)
 	cmd.cmd.data_out_available = 16;
 	assert_int_equal(bed_run(&cmd), 0x02);
 	bed_expect_sense(&cmd, 0x05, 0x0e03);
-	/* 256 descriptors. */
-	BED_CDB(bed, &cmd, 0x42, 0, 0, 0, 0, 0, 0, 0x10, 8, 0);
-	bed_has(&cmd, list.bytes, 4104);
-	BED_RUN_FIELD(&cmd, 7, 7);
 	/* ANCHOR */
 	BED_CDB(bed, &cmd, 0x42, 1, 0, 0, 0, 0, 0, 0, 24, 0);
 	bed_has(&cmd, list.bytes, 24);
@@ -154,6 +150,33 @@ static void test_sbc_unmap__refusals(void **state)
 	assert_int_equal(bed_run(&cmd), 0x02);
 	bed_expect_field(&cmd, 0x2000, 0, -1);
 	bed_teardown(&thick);
+}
+
+/* The list may be longer than the descriptors in it; there may be 255 of these. */
+static void test_sbc_unmap__number_of_descriptors(void **state)
+{
+	static uint8_t list[UINT16_MAX];
+	struct bed *bed = *state;
+	struct bed_cmd cmd;
+
+	for (unsigned i = 0; i < sizeof(list) / 16; i++)
+		put_be32(list + 8 + i * 16 + 8, 1);
+	put_be16(list + 2, 256 * 16);
+	BED_CDB(bed, &cmd, 0x42, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0);
+	bed_has(&cmd, list, sizeof(list));
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_parameter(&cmd, 2, 7);
+	BED_CDB(bed, &cmd, 0x42, 0, 0, 0, 0, 0, 0, 0x10, 0x08, 0);
+	bed_has(&cmd, list, 4104);
+	assert_int_equal(bed_run(&cmd), 0x02);
+	bed_expect_parameter(&cmd, 2, 7);
+	expect_untouched(bed, 0, 32768);
+	put_be16(list + 2, 255 * 16 + 15);
+	BED_CDB(bed, &cmd, 0x42, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0);
+	bed_has(&cmd, list, sizeof(list));
+	assert_int_equal(bed_run(&cmd), 0x00);
+	assert_int_equal(bed->store.count[STORE_DISCARD], 255);
+	assert_int_equal(cmd.cmd.transfer_length, 65535);
 }
 
 static void test_sbc_unmap__more_blocks_than_allowed(void **state)
@@ -390,6 +413,7 @@ int main(void)
 		TEST(test_sbc_unmap__nothing),
 		TEST(test_sbc_unmap__all_or_nothing),
 		TEST(test_sbc_unmap__refusals),
+		TEST(test_sbc_unmap__number_of_descriptors),
 		TEST(test_sbc_unmap__more_blocks_than_allowed),
 		TEST(test_sbc_unmap__store_error),
 		TEST(test_sbc_write_same__repeats_the_block),
