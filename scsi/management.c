@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/container.h"
 #include "scsi/copy.h"
+#include "scsi/flush.h"
 #include "scsi/lu.h"
 #include "scsi/order.h"
 #include "scsi/sense.h"
@@ -192,6 +193,7 @@ enum {
 static void query_event(struct scsi_tmf_request *request)
 {
 	struct nexus_lu *state = nexus_lu(request->nexus, lun_decode(request->lun));
+	struct sense sense = { .key = SENSE_KEY_UNIT_ATTENTION };
 	enum attention attention;
 	uint32_t pending;
 
@@ -204,10 +206,14 @@ static void query_event(struct scsi_tmf_request *request)
 		end(request, SCSI_TMF_FUNCTION_COMPLETE);
 		return;
 	}
+	if (attention == ATTENTION_DEFERRED_ERROR)
+		sense = flush_deferred_sense(state->lu);
+	else
+		sense.code = attention_code(attention);
 	pending = atomic_load_explicit(&state->attentions.pending, memory_order_relaxed);
-	request->additional[0] = SENSE_KEY_UNIT_ATTENTION |
-				 ((pending & (pending - 1)) != 0 ? UADE_DEPTH_MORE : UADE_DEPTH_ONE);
-	put_be16(request->additional + 1, attention_code(attention));
+	request->additional[0] =
+		sense.key | ((pending & (pending - 1)) != 0 ? UADE_DEPTH_MORE : UADE_DEPTH_ONE);
+	put_be16(request->additional + 1, sense.code);
 	end(request, SCSI_TMF_FUNCTION_SUCCEEDED);
 }
 

@@ -101,6 +101,25 @@ static void test_sbc_synchronize_cache__status_after_the_flush(void **state)
 	bed_teardown(&bed);
 }
 
+static void keep_answer(struct scsi_tmf_request *request)
+{
+	assert_int_equal(request->response, SCSI_TMF_FUNCTION_SUCCEEDED);
+}
+
+static void expect_event(struct bed *bed, uint8_t first, uint16_t code)
+{
+	struct scsi_tmf_request request = {
+		.nexus = bed->nexus,
+		.function = SCSI_TMF_QUERY_ASYNCHRONOUS_EVENT,
+		.done = keep_answer,
+	};
+
+	scsi_task_management(&request);
+	assert_int_equal(request.response, SCSI_TMF_FUNCTION_SUCCEEDED);
+	assert_int_equal(request.additional[0], first);
+	assert_int_equal(get_be16(request.additional + 1), code);
+}
+
 /* IMMED: the status first; what goes wrong ends the next command of the same nexus. */
 static void test_sbc_synchronize_cache__immed(void **state)
 {
@@ -140,6 +159,14 @@ static void test_sbc_synchronize_cache__immed(void **state)
 	assert_int_equal(get_be16(cmd.cmd.sense + 12), 0x2707);
 	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
 	assert_int_equal(bed_run(&cmd), 0x00);
+	/* QUERY ASYNCHRONOUS EVENT tells it, and it stays. */
+	BED_CDB(&bed, &cmd, 0x35, 0x02, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	bed_store_finish(&bed, -ENOSPC);
+	for (unsigned i = 0; i < 2; i++)
+		expect_event(&bed, 0x10 | 0x07, 0x2707);
+	BED_CDB(&bed, &cmd, 0x00, 0, 0, 0, 0, 0);
+	assert_int_equal(bed_run(&cmd), 0x02);
 	/* By REQUEST SENSE, in descriptor format. */
 	BED_CDB(&bed, &cmd, 0x35, 0x02, 0, 0, 0, 0, 0, 0, 0, 0);
 	assert_int_equal(bed_run(&cmd), 0x00);
