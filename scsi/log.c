@@ -219,6 +219,14 @@ static const struct log_page *find_page(const struct scsi_lu *lu, uint8_t code, 
 	return NULL;
 }
 
+/* The CDB names a page that is not there: where its code is good, the subpage is not. */
+static int refuse_page(struct scsi_cmd *cmd)
+{
+	bool has_code = find_page(cmd->lu, cmd->cdb[2] & 0x3f, 0) != NULL;
+
+	return sense_invalid_field(cmd, has_code ? 3 : 2, has_code ? 7 : 5);
+}
+
 int spc_log_sense(struct scsi_cmd *cmd, struct cursor *out)
 {
 	uint8_t code = cmd->cdb[2] & 0x3f;
@@ -227,10 +235,7 @@ int spc_log_sense(struct scsi_cmd *cmd, struct cursor *out)
 	const struct log_page *page = find_page(cmd->lu, code, subpage);
 
 	if (page == NULL) {
-		if (find_page(cmd->lu, code, 0) != NULL)
-			sense_invalid_field(cmd, 3, 7);
-		else
-			sense_invalid_field(cmd, 2, 5);
+		refuse_page(cmd);
 		return -1;
 	}
 	/* What does not count has only one kind of value. */
@@ -294,11 +299,11 @@ int spc_log_select(struct scsi_cmd *cmd)
 	if ((cmd->cdb[1] & PCR) && length != 0)
 		return sense_invalid_field(cmd, 1, 1);
 	if (length != 0 && !is_all)
-		return sense_invalid_field(cmd, 2, 5);
+		return sense_invalid_field(cmd, code != 0 ? 2 : 3, code != 0 ? 5 : 7);
 	if (length != 0)
 		return cmd_parameters(cmd, length);
 	if (page == NULL)
-		return sense_invalid_field(cmd, 2, 5);
+		return refuse_page(cmd);
 	if ((cmd->cdb[1] & PCR) || cmd->cdb[2] >> 6 == DEFAULT_CUMULATIVE)
 		reset_counters(cmd, is_all ? NULL : page);
 	return cmd_status(cmd, SCSI_STATUS_GOOD);

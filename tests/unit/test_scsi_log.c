@@ -228,7 +228,11 @@ static void test_spc_log_select__refusals(void **state)
 	bed_expect_sense(&cmd, 0x05, 0x1a00);
 	select_list(bed, &cmd, 0x00, 0x40, (const uint8_t[4]){ 0x3e }, 4);
 	bed_expect_parameter(&cmd, 0, 5);
-	assert_int_equal(log_select(bed, 0x02, 0x7e), 0x02);
+	BED_CDB(bed, &cmd, 0x4c, 0x02, 0x7e, 0, 0, 0, 0, 0, 0, 0);
+	BED_RUN_FIELD(&cmd, 2, 5);
+	/* The page is there, the subpage is not. */
+	BED_CDB(bed, &cmd, 0x4c, 0x02, 0x42, 1, 0, 0, 0, 0, 0, 0);
+	BED_RUN_FIELD(&cmd, 3, 7);
 	/* Saving */
 	BED_CDB(bed, &cmd, 0x4c, 0x03, 0x40, 0, 0, 0, 0, 0, 0, 0);
 	BED_RUN_FIELD(&cmd, 1, 0);
