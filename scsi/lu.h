@@ -263,13 +263,13 @@ static inline struct nexus_lu *nexus_lu(struct scsi_nexus *nexus, int number)
 	return &nexus->lu[number];
 }
 
-/* Whether the initiator of CMD, which has a logical unit, may not write to it. */
 /* Whether BITS, of mode.h, are set. */
 static inline bool lu_has_mode(const struct scsi_lu *lu, uint32_t bits)
 {
 	return atomic_load_explicit(&lu->mode_bits, memory_order_relaxed) & bits;
 }
 
+/* Whether the initiator of CMD, which has a logical unit, may not write to it. */
 bool cmd_is_read_only(const struct scsi_cmd *cmd);
 
 /*
