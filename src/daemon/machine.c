@@ -79,6 +79,51 @@ static uint64_t arena_bytes(struct machine *machine, const struct config_perform
 	return bytes;
 }
 
+static bool wants_iser(const struct config *config)
+{
+	for (unsigned i = 0; i < config->portal_count; i++)
+		if (config->portals[i].iser)
+			return true;
+	return false;
+}
+
+/* What of a reactor's arena RDMA devices can pin; UINT64_MAX: it may be as large as it wants to be. */
+static uint64_t pinned_bytes(struct machine *machine, const struct config *config)
+{
+	unsigned devices = wants_iser(config) ? sizing_rdma_devices() : 0;
+	uint64_t lockable = devices != 0 ? sizing_lockable() : UINT64_MAX;
+	uint64_t bytes;
+
+	if (lockable == UINT64_MAX)
+		return UINT64_MAX;
+	bytes = sizing_pinned(lockable, devices, machine->topology.cpu_count);
+	if (bytes != 0)
+		return bytes;
+	notes_add(machine->notes,
+		  "%" PRIu64 " KiB may be locked (RLIMIT_MEMLOCK), which is too little for iSER on "
+		  "%u cores and %u devices",
+		  lockable / 1024, machine->topology.cpu_count, devices);
+	return UINT64_MAX;
+}
+
+/* Sizes of all arenas that are more than can be pinned are trimmed. */
+static void trim_to_pinned(struct machine *machine, const struct config *config, uint64_t *sizes)
+{
+	uint64_t most = pinned_bytes(machine, config);
+	uint64_t wanted = 0, bytes = 0;
+
+	for (unsigned i = 0; i < machine->topology.cpu_count; i++) {
+		wanted += sizes[i];
+		sizes[i] = min(sizes[i], most);
+		bytes += sizes[i];
+	}
+	if (bytes < wanted)
+		notes_add(machine->notes,
+			  "%" PRIu64 " of %" PRIu64 " MiB for buffers, because no more can be locked "
+			  "for the RDMA devices (RLIMIT_MEMLOCK)",
+			  bytes / MIB, wanted / MIB);
+}
+
 /* Why reactor_create failed, in words that tell what to change. */
 static int fail_reactor(const struct config *config, const struct topology_cpu *cpu, int rc,
 			char *error, size_t error_size)
@@ -112,6 +157,7 @@ static int create_reactors(struct machine *machine, const struct config *config,
 	/* Measured before the first arena takes its part. */
 	for (unsigned i = 0; i < topology->cpu_count; i++)
 		sizes[i] = arena_bytes(machine, performance, topology->cpus[i].node);
+	trim_to_pinned(machine, config, sizes);
 	for (unsigned i = 0; i < topology->cpu_count; i++) {
 		const struct topology_cpu *cpu = &topology->cpus[i];
 		const struct reactor_config reactor = {

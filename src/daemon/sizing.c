@@ -2,10 +2,14 @@
 /* How much memory a reactor gets; see sizing.h. */
 #include "daemon/sizing.h"
 
+#include <dirent.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "base/checked.h"
 #include "base/container.h"
@@ -20,6 +24,52 @@ uint64_t sizing_arena(uint64_t wanted, uint64_t available, unsigned reactors)
 		bytes = min_t(uint64_t, bytes, available / SIZING_NODE_SHARE);
 	bytes = align_down(bytes / reactors, MIB);
 	return max_t(uint64_t, bytes, SIZING_ARENA_MIN);
+}
+
+uint64_t sizing_pinned(uint64_t lockable, unsigned devices, unsigned reactors)
+{
+	/* The kernel counts each registration of a page; queues of devices take some, too. */
+	uint64_t once = lockable / (devices + 1) / 8 * 7;
+	/* Regions are of huge pages, or as large as if they were. */
+	uint64_t bytes = align_down(once / reactors, 2 * MIB);
+
+	return bytes < SIZING_ARENA_MIN ? 0 : bytes;
+}
+
+uint64_t sizing_lockable(void)
+{
+	struct rlimit limit;
+	bool is_limited;
+	void *base;
+	size_t beyond;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	/*
+	 * Who has CAP_IPC_LOCK is not limited, but in a container that depends on more than the
+	 * capability. Locking pages when they come, of which none ever does, costs nothing.
+	 */
+	beyond = (size_t)align_up(limit.rlim_cur, 4096) + 65536;
+	base = mmap(NULL, beyond, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED)
+		return limit.rlim_cur;
+	is_limited = mlock2(base, beyond, MLOCK_ONFAULT) < 0;
+	munmap(base, beyond);
+	return is_limited ? limit.rlim_cur : UINT64_MAX;
+}
+
+unsigned sizing_rdma_devices(void)
+{
+	DIR *dir = opendir("/sys/class/infiniband");
+	struct dirent *entry;
+	unsigned count = 0;
+
+	if (dir == NULL)
+		return 0;
+	while ((entry = readdir(dir)) != NULL)
+		count += entry->d_name[0] != '.';
+	closedir(dir);
+	return count;
 }
 
 uint64_t sizing_meminfo_value(const char *text, const char *key)

@@ -25,6 +25,18 @@ uint64_t sizing_arena(uint64_t wanted, uint64_t available, unsigned reactors);
 uint64_t sizing_node_available(int node);
 
 /*
+ * Bytes for each of REACTORS reactors that all of DEVICES RDMA devices can pin beside the rings'
+ * fixed buffers, where LOCKABLE bytes may be locked; 0 where that is too little for any of it.
+ */
+uint64_t sizing_pinned(uint64_t lockable, unsigned devices, unsigned reactors);
+
+/* Bytes that this process may lock (RLIMIT_MEMLOCK); UINT64_MAX: as many as there are. */
+uint64_t sizing_lockable(void);
+
+/* RDMA devices of this machine. */
+unsigned sizing_rdma_devices(void);
+
+/*
  * For tests, the readers of the two files: the value of a line as
  * "Node 0 MemFree:   123 kB" in TEXT by its KEY in bytes, or 0.
  */
