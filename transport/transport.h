@@ -21,6 +21,7 @@
 #ifndef PINION_TRANSPORT_TRANSPORT_H
 #define PINION_TRANSPORT_TRANSPORT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -285,6 +286,11 @@ struct transport_conn {
 	struct transport_numbers *numbers;	/* iSCSI's, set before enable */
 	struct reactor *reactor;
 	struct transport_limits limits;
+	/*
+	 * Where there is such a flag: set, for good, before there is memory that the mover cannot
+	 * move data of. Only data in arenas may then be put and got. Shared, hardly ever written.
+	 */
+	const atomic_bool *lacks_memory;
 	char peer[64];		/* "192.0.2.1:40000", "[2001:db8::1]:40000" */
 	char local[64];		/* the address that it came to */
 };
@@ -399,6 +405,12 @@ void iser_visit_devices(struct iser *iser,
 /* As tcp_listen, by RDMA CM; the port number may be that of a TCP portal. CONFIG's reactor is one of ISER's. */
 int iser_listen(struct iser *iser, const struct transport_listener_config *config,
 		struct transport_listener **out, char *error, size_t error_size);
+
+static inline bool transport_lacks_memory(const struct transport_conn *conn)
+{
+	return conn->lacks_memory != NULL &&
+	       atomic_load_explicit(conn->lacks_memory, memory_order_relaxed);
+}
 
 static inline void transport_send_control(struct transport_conn *conn, struct transport_pdu *pdu)
 {

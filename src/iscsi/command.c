@@ -97,7 +97,8 @@ static void fill(struct iscsi_task *task, const struct transport_rx *rx, uint8_t
 	cmd->attribute = flags & ISCSI_SCSI_COMMAND_ATTR_MASK;
 	cmd->reads = (flags & ISCSI_SCSI_COMMAND_READ) != 0;
 	cmd->writes = (flags & ISCSI_SCSI_COMMAND_WRITE) != 0;
-	cmd->private_data = task->conn->private_data;
+	cmd->private_data = task->conn->private_data ||
+			    transport_lacks_memory(task->conn->wire);
 	cmd->data_out_available = cmd->writes ? expected : 0;
 	cmd->data_in_wanted = cmd->reads ? expected : 0;
 	cmd->unsolicited = flags & ISCSI_FLAG_FINAL ? rx->data_length :

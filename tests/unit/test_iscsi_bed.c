@@ -37,6 +37,17 @@ static void disk_submit(struct store *store, struct store_io *io)
 	list_push_back(&disk->held, &io->link);
 }
 
+static int disk_map(struct store *store, enum store_op op, uint64_t offset, uint32_t length,
+		    struct extents *out)
+{
+	(void)op;
+	(void)offset;
+	(void)length;
+	(void)out;
+	store_of(store)->maps++;
+	return -EMSGSIZE;
+}
+
 static void disk_close(struct store *store)
 {
 	free(store_of(store)->bytes);
@@ -47,6 +58,7 @@ static const struct store_ops disk_ops = {
 	.help = "memory that waits when it is told to",
 	.close = disk_close,
 	.submit = disk_submit,
+	.map = disk_map,
 };
 
 static void disk_init(struct bed_store *disk)

@@ -41,6 +41,7 @@ struct bed_store {
 	bool is_holding;	/* I/O waits for bed_release */
 	struct list held;
 	unsigned submitted;
+	unsigned maps;		/* how often its memory was asked for, where traits.mappable; it shows none */
 };
 
 struct bed {

@@ -5,6 +5,8 @@
  */
 #include "test_iscsi_bed.h"
 
+#include "iscsi/session.h"
+
 #define R (ISCSI_FLAG_FINAL | ISCSI_SCSI_COMMAND_READ)
 #define W (ISCSI_FLAG_FINAL | ISCSI_SCSI_COMMAND_WRITE)
 
@@ -108,6 +110,28 @@ static void test_read__digests(void **state)
 	assert_true(ini.header_digest && ini.data_digest);
 	itt = ini_read(&ini, 1, 300);
 	ini_expect_read(&ini, itt, bed.disk[0].bytes + BED_BLOCK, 300 * BED_BLOCK);
+}
+
+/* A mover that cannot send from a store's memory says so, at any time. */
+static void test_read__memory_that_the_mover_lacks(void **state)
+{
+	struct iscsi_session *session;
+	atomic_bool lacks = false;
+	uint32_t itt;
+
+	(void)state;
+	start();
+	bed.disk[0].store.traits.mappable = true;
+	session = container_of(list_front(&node_core(bed.node, bed.reactors[0])->sessions_here),
+			       struct iscsi_session, link);
+	session_live_conn(session)->wire->lacks_memory = &lacks;
+	itt = ini_read(&ini, 5, 1);
+	ini_expect_read(&ini, itt, bed.disk[0].bytes + 5 * BED_BLOCK, BED_BLOCK);
+	assert_int_equal(bed.disk[0].maps, 1);
+	lacks = true;
+	itt = ini_read(&ini, 5, 1);
+	ini_expect_read(&ini, itt, bed.disk[0].bytes + 5 * BED_BLOCK, BED_BLOCK);
+	assert_int_equal(bed.disk[0].maps, 1);
 }
 
 static void test_read__beyond_the_end(void **state)
@@ -767,6 +791,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_read__one_block_and_many),
 		CASE(test_read__digests),
+		CASE(test_read__memory_that_the_mover_lacks),
 		CASE(test_read__beyond_the_end),
 		CASE(test_read__residuals),
 		CASE(test_write__immediate),

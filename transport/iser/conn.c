@@ -456,6 +456,9 @@ static int set_up(struct iser_conn *conn, const char **what)
 	*what = "connection request";
 	if (conn->end_error < 0)
 		return conn->end_error;
+	*what = "registration of memory";
+	if (!iser_device_has_arena(device, reactor_index(conn->conn.reactor)))
+		return -ENOMEM;
 	*what = "completion queue";
 	conn->cq = iser_cq_take(conn->core, device, conn->cq_entries);
 	if (conn->cq == NULL)
@@ -490,6 +493,7 @@ static void fill(struct iser_conn *conn)
 	conn->read_sge = conn->device->read_sge;
 	conn->conn.ops = &iser_ops;
 	conn->conn.limits = limits(conn);
+	conn->conn.lacks_memory = &conn->device->lacks_memory;
 	conn->work.run = work;
 	conn->stall_timer.expired = stall_expired;
 	conn->close_timer.expired = close_expired;

@@ -236,8 +236,9 @@ static void describe(const struct iser_device *device, const struct iser_device_
 		used = (size_t)snprintf(more, sizeof(more), ", %llu of them since it serves",
 					(unsigned long long)info->registrations_later);
 	if (info->refused != 0)
-		snprintf(more + used, sizeof(more) - used, ", %llu regions refused",
-			 (unsigned long long)info->refused);
+		snprintf(more + used, sizeof(more) - used, ", %llu regions refused%s",
+			 (unsigned long long)info->refused,
+			 atomic_load(&device->lacks_memory) ? ": stores' data is copied" : "");
 	snprintf(line, size,
 		 "%s: %s, %llu regions of %llu MiB registered once (%llu registrations%s), %s, "
 		 "%s, node %d, %u connections",

@@ -6,7 +6,9 @@
  *
  * Memory is pinned, which is fastest. Where that is refused (RLIMIT_MEMLOCK)
  * and the device pages on demand, it does that; and then one registration of
- * the whole address space serves memory that is in no region.
+ * the whole address space serves memory that is in no region. Where it does
+ * not, data of stores' memory goes through buffers of the arenas, and a reactor
+ * whose arena was refused gets no connections of the device.
  */
 #include <errno.h>
 #include <limits.h>
@@ -78,6 +80,8 @@ static int region_added(struct registrar *registrar, struct region *region, uint
 	if (mr->mr == NULL) {
 		err = errno != 0 ? -errno : -ENOMEM;
 		counter_increment(&device->refused);
+		if (region->reactor == REGION_SHARED && device->implicit == NULL)
+			atomic_store_explicit(&device->lacks_memory, true, memory_order_relaxed);
 		describe_limit(limit, sizeof(limit));
 		log_warning("iser: %s: cannot register %zu MiB: %s (%s)", device->name,
 			    region->length >> 20, strerror(-err), limit);
@@ -109,6 +113,30 @@ static void region_removed(struct registrar *registrar, struct region *region, u
 		counter_set(&device->bytes, counter_read(&device->bytes) - region->length);
 		return;
 	}
+}
+
+struct arena_search {
+	const struct iser_device *device;
+	int reactor;
+	bool is_whole;
+};
+
+static void look_at_region(void *context, const struct region *region)
+{
+	struct arena_search *search = context;
+
+	if (region->reactor == search->reactor &&
+	    region->key[search->device->registrar.slot] == REGION_NO_KEY)
+		search->is_whole = false;
+}
+
+bool iser_device_has_arena(const struct iser_device *device, unsigned reactor)
+{
+	struct arena_search search = { device, (int)reactor, true };
+
+	if (device->implicit == NULL)
+		memory_visit(device->iser->memory, look_at_region, &search);
+	return search.is_whole;
 }
 
 static const struct registrar_ops registrar_ops = {

@@ -102,6 +102,7 @@ struct iser_device {
 	_Atomic bool is_removed;
 	/* for status; all but the last under the registry's lock */
 	struct counter regions, bytes, refused, registrations, registrations_later;
+	atomic_bool lacks_memory;	/* a region of no reactor was refused: see transport.h */
 	_Atomic unsigned conns;
 	_Atomic bool has_served;	/* a connection has come */
 };
@@ -128,6 +129,9 @@ struct iser_device *iser_device_get(struct iser *iser, struct ibv_context *conte
 void iser_device_put(struct iser_device *device);
 /* The device is going: no connection will come on it any more. */
 void iser_device_remove(struct iser_device *device);
+
+/* Whether it knows all memory of the arena of the reactor with index REACTOR. Any thread. */
+bool iser_device_has_arena(const struct iser_device *device, unsigned reactor);
 
 /* The local key of EXTENT's memory; false where the device has none. */
 static inline bool iser_device_key(const struct iser_device *device, const struct extent *extent,
