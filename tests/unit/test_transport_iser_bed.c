@@ -232,6 +232,7 @@ static void check_nothing_left(void)
 	assert_int_equal(counts.qps, 0);
 	assert_int_equal(counts.ids, 0);
 	assert_int_equal(counts.event_channels, 0);
+	assert_int_equal(counts.device_lists, 0);
 }
 
 int bed_tear_down(void **state)

@@ -106,6 +106,139 @@ static void test_memory__refused_altogether(void **state)
 	assert_int_equal(bed->lost, 1);
 }
 
+/* A store's memory that cannot be registered is not moved from or to; the arenas' is. */
+static void test_memory__refused_of_a_store(void **state)
+{
+	struct bed *bed = bed_prepare();
+	struct region *region;
+
+	*state = bed;
+	fake_knobs()->pin_limit = 17 << 20;
+	bed_open(bed);
+	assert_int_equal(fake_counts().mrs, BED_CORES);
+	bed_connect(bed);
+	bed_enable(bed);
+	assert_false(transport_lacks_memory(bed->conn));
+	/* it comes while somebody is served */
+	assert_int_equal(memory_region_create(bed->memory, 4 << 20, -1, REGION_SHARED, &region), 0);
+	assert_true(transport_lacks_memory(bed->conn));
+	iser_visit_devices(bed->iser, describe, NULL);
+	assert_non_null(strstr(described, "1 regions refused: stores' data is copied"));
+	bed_disconnect(bed);
+	bed_expect(bed, "terminated closed 0\n");
+	/* as it is for whoever comes later */
+	bed_connect(bed);
+	bed_enable(bed);
+	assert_true(transport_lacks_memory(bed->conn));
+	memory_region_destroy(bed->memory, region);
+}
+
+/* Paging on demand for all memory there is: nothing is lacking. */
+static void test_memory__refused_of_a_store_but_paged(void **state)
+{
+	struct bed *bed = bed_prepare();
+	struct region *region;
+
+	*state = bed;
+	fake_knobs()->pin_limit = 17 << 20;
+	fake_knobs()->has_odp = true;
+	fake_knobs()->has_implicit = true;
+	bed_open(bed);
+	bed_connect(bed);
+	assert_int_equal(memory_region_create(bed->memory, 4 << 20, -1, REGION_SHARED, &region), 0);
+	assert_false(transport_lacks_memory(bed->conn));
+	memory_region_destroy(bed->memory, region);
+}
+
+/* Data could come to lie where the device cannot reach it: not on that core, then. */
+static void test_memory__refused_of_one_core(void **state)
+{
+	struct bed *bed = bed_prepare();
+
+	*state = bed;
+	fake_knobs()->pin_limit = 9 << 20;
+	bed_open(bed);
+	assert_int_equal(fake_counts().mrs, 1);
+	bed->peer = fake_connect("\x80\0\0\0", 4, 1, 4);
+	bed_run(bed);
+	assert_true(fake_is_rejected(bed->peer));
+	assert_int_equal(bed->lost, 1);
+	bed_disconnect(bed);
+	bed->place = 0;
+	bed_connect(bed);
+	bed_enable(bed);
+	assert_false(transport_lacks_memory(bed->conn));
+	bed_disconnect(bed);
+	bed_expect(bed, "terminated closed 0\n");
+	bed->place = 1;
+}
+
+static unsigned devices_seen;
+
+static void count_device(void *context, const struct iser_device_info *info)
+{
+	(void)context;
+	(void)info;
+	devices_seen++;
+}
+
+static unsigned count_devices(struct bed *bed)
+{
+	devices_seen = 0;
+	iser_visit_devices(bed->iser, count_device, NULL);
+	return devices_seen;
+}
+
+/* Where nobody is connected, the listener alone hears of it. */
+static void test_device__goes_and_comes_back(void **state)
+{
+	struct bed *bed = *state;
+
+	assert_int_equal(count_devices(bed), 1);
+	fake_listener_gone();
+	bed_run(bed);
+	assert_int_equal(count_devices(bed), 0);
+	assert_int_equal(fake_counts().mrs, 0);
+	assert_int_equal(fake_counts().pds, 0);
+	fake_device_again();
+	bed_advance(bed, 1100);
+	/* its memory is registered before anybody comes */
+	assert_int_equal(count_devices(bed), 1);
+	assert_int_equal(fake_counts().mrs, BED_CORES);
+	bed_connect(bed);
+	bed_enable(bed);
+}
+
+/* A wildcard listener does not hear of it: the former self is dropped when it is back. */
+static void test_device__comes_back_unheard(void **state)
+{
+	struct bed *bed = *state;
+
+	fake_device_again();
+	bed_connect(bed);
+	bed_enable(bed);
+	assert_int_equal(count_devices(bed), 1);
+	assert_int_equal(fake_counts().mrs, BED_CORES);
+	assert_int_equal(fake_counts().pds, 1);
+}
+
+/* The device of a connection goes before anybody has said a word on it. */
+static void test_device__goes_with_a_request(void **state)
+{
+	struct bed *bed = *state;
+
+	bed->peer = fake_connect("\x80\0\0\0", 4, 1, 4);
+	/* the listener's reactor takes the request, the other has not seen it */
+	for (unsigned i = 0; i < 12; i++)
+		reactor_turn(bed->reactors[0], 0);
+	fake_event(bed->peer, RDMA_CM_EVENT_DEVICE_REMOVAL, 0);
+	bed_run(bed);
+	assert_true(fake_is_gone(bed->peer));
+	assert_int_equal(bed->lost, 1);
+	assert_int_equal(count_devices(bed), 0);
+	assert_int_equal(fake_counts().pds, 0);
+}
+
 /* With paging on demand for everything, memory in no region is as good as any. */
 static void test_memory__implicit_registration_serves_the_rest(void **state)
 {
@@ -173,7 +306,13 @@ int main(void)
 		TEST(test_memory__registered_once_and_as_it_comes),
 		TEST_OWN(test_memory__on_demand_where_pinning_is_refused),
 		TEST_OWN(test_memory__refused_altogether),
+		TEST_OWN(test_memory__refused_of_a_store),
+		TEST_OWN(test_memory__refused_of_a_store_but_paged),
+		TEST_OWN(test_memory__refused_of_one_core),
 		TEST_OWN(test_memory__implicit_registration_serves_the_rest),
+		TEST(test_device__goes_and_comes_back),
+		TEST(test_device__comes_back_unheard),
+		TEST(test_device__goes_with_a_request),
 		TEST_OWN(test_queue__as_many_as_it_takes),
 	};
 

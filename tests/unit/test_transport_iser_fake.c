@@ -101,7 +101,9 @@ struct fake_peer {
 
 static struct {
 	struct ibv_device device;
-	struct ibv_context context;
+	struct ibv_context contexts[2];
+	unsigned current;		/* which of them is there */
+	size_t pinned;
 	struct fake_knobs knobs;
 	unsigned vectors;
 	struct fake_counts counts;
@@ -128,18 +130,22 @@ static struct ibv_mr *reg_mr(struct ibv_pd *pd, void *base, size_t length, int a
 
 	fake.counts.registrations++;
 	if ((fake.knobs.fails_pinned && !(access & IBV_ACCESS_ON_DEMAND)) ||
+	    (fake.knobs.pin_limit != 0 && !(access & IBV_ACCESS_ON_DEMAND) &&
+	     fake.pinned + length > fake.knobs.pin_limit) ||
 	    ((access & IBV_ACCESS_ON_DEMAND) && !fake.knobs.has_odp)) {
 		errno = ENOMEM;
 		return NULL;
 	}
 	mr = calloc(1, sizeof(*mr));
-	mr->mr.context = &fake.context;
+	mr->mr.context = pd->context;
 	mr->mr.pd = pd;
 	mr->mr.addr = base;
 	mr->mr.length = length;
 	mr->mr.lkey = fake.next_key++;
 	list_push_back(&fake.mrs, &mr->link);
 	fake.counts.mrs++;
+	if (!(access & IBV_ACCESS_ON_DEMAND))
+		fake.pinned += length;
 	return &mr->mr;
 }
 
@@ -147,6 +153,8 @@ static int dereg_mr(struct ibv_mr *mr)
 {
 	struct fake_mr *own = container_of(mr, struct fake_mr, mr);
 
+	/* On demand: never with a limit. */
+	fake.pinned -= min(fake.pinned, mr->length);
 	list_remove(&own->link);
 	free(own);
 	fake.counts.mrs--;
@@ -365,9 +373,13 @@ static int post_send(struct ibv_qp *ibv_qp, struct ibv_send_wr *wr, struct ibv_s
 {
 	struct fake_qp *qp = qp_of(ibv_qp);
 
-	(void)bad;
-	for (; wr != NULL; wr = wr->next)
+	for (; wr != NULL; wr = wr->next) {
+		if (fake.knobs.posts != 0 && --fake.knobs.posts == 0) {
+			*bad = wr;
+			return ENOMEM;
+		}
 		post_one(qp, wr);
+	}
 	if (qp->has_failed)
 		fake_flush(qp->peer);
 	return 0;
@@ -377,10 +389,14 @@ static int post_recv(struct ibv_qp *ibv_qp, struct ibv_recv_wr *wr, struct ibv_r
 {
 	struct fake_qp *qp = qp_of(ibv_qp);
 
-	(void)bad;
 	for (; wr != NULL; wr = wr->next) {
-		struct fake_receive *receive = calloc(1, sizeof(*receive));
+		struct fake_receive *receive;
 
+		if (fake.knobs.posts != 0 && --fake.knobs.posts == 0) {
+			*bad = wr;
+			return ENOMEM;
+		}
+		receive = calloc(1, sizeof(*receive));
 		if (wr->num_sge != 1 || ++qp->receive_count > qp->cap.max_recv_wr)
 			die("receive queue overflows");
 		check_sge(wr->sg_list);
@@ -407,7 +423,9 @@ static int create_qp(struct rdma_cm_id *id, struct ibv_pd *pd, struct ibv_qp_ini
 	if (attr->send_cq != attr->recv_cq)
 		die("two completion queues");
 	qp = calloc(1, sizeof(*qp));
-	qp->qp.context = &fake.context;
+	if (pd->context != id->verbs)
+		die("create_qp with a protection domain of another device");
+	qp->qp.context = id->verbs;
 	qp->qp.qp_context = attr->qp_context;
 	qp->qp.pd = pd;
 	qp->qp.send_cq = attr->send_cq;
@@ -746,6 +764,8 @@ static int bind_addr(struct rdma_cm_id *id, struct sockaddr *address)
 	       address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(*in));
 	if (in->sin_port == 0)
 		in->sin_port = htons(fake.next_port++);
+	if (address->sa_family == AF_INET6 || in->sin_addr.s_addr != 0)
+		id->verbs = &fake.contexts[fake.current];
 	return 0;
 }
 
@@ -824,7 +844,7 @@ struct fake_peer *fake_connect(const void *private_data, uint8_t length,
 	if (length != 0)
 		memcpy(peer->private_data, private_data, length);
 	id->peer = peer;
-	id->id.verbs = &fake.context;
+	id->id.verbs = &fake.contexts[fake.current];
 	id->id.channel = fake.listener->id.channel;
 	in = (void *)&id->id.route.addr.dst_storage;
 	in->sin_family = AF_INET;
@@ -845,6 +865,11 @@ void fake_event(struct fake_peer *peer, enum rdma_cm_event_type type, int status
 void fake_listener_gone(void)
 {
 	push_event(fake.listener, RDMA_CM_EVENT_DEVICE_REMOVAL, 0, fake.listener);
+}
+
+void fake_device_again(void)
+{
+	fake.current = 1 - fake.current;
 }
 
 void fake_forget(struct fake_peer *peer)
@@ -912,14 +937,16 @@ static struct ibv_context **get_devices(int *count)
 {
 	struct ibv_context **devices = calloc(2, sizeof(*devices));
 
-	devices[0] = &fake.context;
+	devices[0] = &fake.contexts[fake.current];
 	*count = 1;
+	fake.counts.device_lists++;
 	return devices;
 }
 
 static void free_devices(struct ibv_context **devices)
 {
 	free(devices);
+	fake.counts.device_lists--;
 }
 
 static int query_device(struct ibv_context *context, struct ibv_device_attr_ex *attr)
@@ -957,6 +984,8 @@ static struct ibv_pd *alloc_pd(struct ibv_context *context)
 
 static int dealloc_pd(struct ibv_pd *pd)
 {
+	if (fake.counts.device_lists == 0)
+		die("the context of a protection domain may have been closed");
 	free(pd);
 	fake.counts.pds--;
 	return 0;
@@ -982,12 +1011,16 @@ void fake_reset(void)
 	memset(&fake, 0, sizeof(fake));
 	fake.device.transport_type = IBV_TRANSPORT_IB;
 	strcpy(fake.device.name, "fake0");
-	fake.context.device = &fake.device;
-	fake.context.num_comp_vectors = 2;
-	fake.context.ops.poll_cq = poll_cq;
-	fake.context.ops.req_notify_cq = req_notify_cq;
-	fake.context.ops.post_send = post_send;
-	fake.context.ops.post_recv = post_recv;
+	for (unsigned i = 0; i < ARRAY_SIZE(fake.contexts); i++) {
+		struct ibv_context *context = &fake.contexts[i];
+
+		context->device = &fake.device;
+		context->num_comp_vectors = 2;
+		context->ops.poll_cq = poll_cq;
+		context->ops.req_notify_cq = req_notify_cq;
+		context->ops.post_send = post_send;
+		context->ops.post_recv = post_recv;
+	}
 	fake.knobs = (struct fake_knobs){
 		.max_cqe = 32767, .max_qp_wr = 16384, .max_sge = 32, .max_sge_rd = 32,
 		.max_rd_atom = 128, .invalidates = true, .inline_max = 400,

@@ -33,11 +33,13 @@ struct fake_knobs {
 	bool fails_pinned;	/* memory can only be registered on demand */
 	bool fails_migrate, fails_accept, fails_create_cq;
 	bool fails_bind;
+	size_t pin_limit;	/* bytes that can be pinned, 0: all */
+	unsigned posts;		/* work requests until posting fails, 0: never */
 };
 
 /* How many objects there are, and how often memory was registered. */
 struct fake_counts {
-	int pds, mrs, cqs, comp_channels, qps, ids, event_channels;
+	int pds, mrs, cqs, comp_channels, qps, ids, event_channels, device_lists;
 	int registrations;
 };
 
@@ -60,6 +62,8 @@ struct fake_peer *fake_connect(const void *private_data, uint8_t length, uint8_t
 void fake_event(struct fake_peer *peer, enum rdma_cm_event_type type, int status);
 /* The listening id's device goes. */
 void fake_listener_gone(void);
+/* The device has gone and is back: whoever connects comes by another context. */
+void fake_device_again(void);
 /* Frees what the peer's end took; the target's must be gone. */
 void fake_forget(struct fake_peer *peer);
 

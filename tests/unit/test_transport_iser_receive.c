@@ -260,10 +260,16 @@ static void test_hello__wrong_version(void **state)
 {
 	struct bed *bed = *state;
 	uint8_t hello[28] = { 0x20, 0x11 };
+	struct fake_message reply;
 
 	assert_true(fake_send(bed->peer, hello, sizeof(hello)));
-	bed_run(bed);
-	bed_advance(bed, 1000);
+	bed_run_device(bed);
+	/* HelloReply with REJ (RFC 7145 section 9.4), then the end, without waiting for the peer */
+	assert_true(fake_take(bed->peer, &reply));
+	assert_int_equal(reply.length, 28);
+	assert_int_equal(reply.bytes[0], 0x31);
+	assert_int_equal(reply.bytes[1], 0xaa);
+	assert_true(fake_is_disconnected(bed->peer));
 	bed_expect(bed, "terminated protocol -71\n");
 }
 

@@ -388,6 +388,107 @@ static void test_put__waits_for_the_send_queue(void **state)
 	free(task);
 }
 
+/*
+ * Gets have filled the send queue with Reads and have more of them, and room comes piece by piece:
+ * a put of many pieces has its turn before they are all done.
+ */
+static void test_put__is_not_starved_by_gets(void **state)
+{
+	enum { GETS = 7 };
+	struct bed *bed = bed_prepare();
+	struct extents pieces = { .borrowed = true };
+	struct transport_task get[GETS], put;
+
+	*state = bed;
+	log_bed = bed;
+	fake_knobs()->qp_sge_max = 1;
+	fake_knobs()->max_sge_rd = 1;
+	fake_knobs()->max_qp_wr = 64;
+	bed_open(bed);
+	bed->peer = fake_connect("\x80\0\0\0", 4, 1, 64);
+	bed_run(bed);
+	fake_event(bed->peer, RDMA_CM_EVENT_ESTABLISHED, 0);
+	bed_run(bed);
+	bed_enable(bed);
+	for (unsigned i = 0; i < EXTENTS_MAX; i++) {
+		pieces.extent[i] = bed->data.extent[0];
+		pieces.extent[i].length = 4096;
+		pieces.length += 4096;
+		pieces.count++;
+	}
+	for (unsigned i = 0; i < GETS; i++) {
+		bed_begin(bed, &get[i], i, BED_VA, 0);
+		get[i].data = &pieces;
+		get[i].get_length = pieces.length;
+	}
+	bed_begin(bed, &put, GETS, 0, BED_VA);
+	put.data = &pieces;
+	put.put_length = pieces.length;
+	for (unsigned i = 0; i < GETS; i++)
+		transport_get_data(bed->conn, &get[i]);
+	bed_run(bed);
+	assert_int_equal(fake_reads(bed->peer), 64);
+	transport_put_data(bed->conn, &put);
+	bed_run(bed);
+	while (fake_run(bed->peer, 1) != 0)
+		bed_run(bed);
+	assert_non_null(strstr(bed->log, "put_done 7 0\n"));
+	assert_non_null(strstr(bed->log, "get_done 6 0\n"));
+	assert_true(strstr(bed->log, "put_done 7 0\n") < strstr(bed->log, "get_done 6 0\n"));
+	bed->log_len = 0;
+}
+
+static void count_sent(struct transport_pdu *pdu, int err)
+{
+	(void)err;
+	++*(unsigned *)(uintptr_t)pdu->data;
+}
+
+/* Posting fails at each work request in turn: all that was begun ends, once, and nobody dies. */
+static void test_post__fails_at_any_request(void **state)
+{
+	enum { TASKS = 4 };
+	struct bed *bed = *state;
+
+	for (unsigned at = 1; at < 20; at++) {
+		struct transport_task task[TASKS];
+		unsigned ends = 0, sent_count = 0;
+		struct transport_pdu pdu = { .sent = count_sent, .data = (void *)&sent_count };
+
+		bed_connect(bed);
+		bed_enable(bed);
+		for (unsigned i = 0; i < TASKS; i++) {
+			bed_begin(bed, &task[i], i, BED_VA, BED_VA);
+			task[i].get_length = i % 2 == 0 ? 70000 : 0;
+			task[i].put_length = i % 2 == 0 ? 0 : (1 << 20) + 20000;
+		}
+		fake_knobs()->posts = at;
+		for (unsigned i = 0; i < TASKS; i++) {
+			if (i % 2 == 0)
+				transport_get_data(bed->conn, &task[i]);
+			else
+				transport_put_data(bed->conn, &task[i]);
+		}
+		pdu.bhs.raw[0] = 0x20;
+		transport_send_control(bed->conn, &pdu);
+		bed_run_device(bed);
+		fake_knobs()->posts = 0;
+		if (bed->conn != NULL) {
+			fake_event(bed->peer, RDMA_CM_EVENT_DISCONNECTED, 0);
+			bed_run(bed);
+		}
+		assert_null(bed->conn);
+		assert_int_equal(sent_count, 1);
+		for (const char *line = bed->log; (line = strstr(line, "_done")) != NULL; line++)
+			ends++;
+		assert_int_equal(ends, TASKS);
+		assert_non_null(strstr(bed->log, "terminated"));
+		bed->log[0] = '\0';
+		bed->log_len = 0;
+		bed_disconnect(bed);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, connect_full, bed_tear_down)
 
 int main(void)
@@ -411,6 +512,9 @@ int main(void)
 		cmocka_unit_test(test_put__response_inline),
 		cmocka_unit_test_teardown(test_put__several_writes, bed_tear_down),
 		cmocka_unit_test_teardown(test_put__waits_for_the_send_queue, bed_tear_down),
+		cmocka_unit_test_teardown(test_put__is_not_starved_by_gets, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_post__fails_at_any_request, bed_set_up,
+						bed_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

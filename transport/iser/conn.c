@@ -256,6 +256,8 @@ void iser_conn_event(struct iser_party *party, enum rdma_cm_event_type type, int
 	/* Also when it is closing already: this comes once. */
 	if (type == RDMA_CM_EVENT_DISCONNECTED || type == RDMA_CM_EVENT_DEVICE_REMOVAL)
 		conn->has_parted = true;
+	if (type == RDMA_CM_EVENT_DEVICE_REMOVAL)
+		iser_device_remove(conn->device);
 	if (conn->state == ISER_ARRIVING) {
 		conn->end_error = -ECONNRESET;
 		return;
@@ -268,7 +270,6 @@ void iser_conn_event(struct iser_party *party, enum rdma_cm_event_type type, int
 		iser_conn_end(conn, TRANSPORT_END_CLOSED, 0, false);
 		break;
 	case RDMA_CM_EVENT_DEVICE_REMOVAL:
-		iser_device_remove(conn->device);
 		iser_conn_end(conn, TRANSPORT_END_RESET, -ENODEV, false);
 		break;
 	case RDMA_CM_EVENT_CONNECT_ERROR:
@@ -303,9 +304,9 @@ static void work(struct deferred *deferred)
 		else
 			iser_transmit_post(conn);
 	}
-	/* All is sent, and has arrived. */
+	/* All is sent, and has arrived. Who breaks the protocol is not waited for. */
 	if (conn->state == ISER_DRAINING && iser_transmit_is_idle(conn)) {
-		conn->parts = true;
+		conn->parts = conn->end == TRANSPORT_END_TERMINATED;
 		begin_close(conn);
 	}
 }

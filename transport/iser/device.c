@@ -284,7 +284,25 @@ static void device_free(struct iser_device *device)
 		verbs->dereg_mr(device->implicit);
 	if (device->pd != NULL)
 		verbs->dealloc_pd(device->pd);
+	if (device->held != NULL)
+		verbs->free_devices(device->held);
 	free(device);
+}
+
+/*
+ * librdmacm closes the context of a device that has gone with the last of its users, which are ids
+ * and lists of devices: ours stays until our protection domain and our memory regions there are
+ * no more.
+ */
+static int hold(struct iser_device *device)
+{
+	int count = 0;
+
+	device->held = device->iser->verbs->get_devices(&count);
+	for (int i = 0; device->held != NULL && i < count; i++)
+		if (device->held[i] == device->context)
+			return 0;
+	return -ENODEV;
 }
 
 static int device_open(struct iser *iser, struct ibv_context *context, struct iser_device **out)
@@ -300,6 +318,9 @@ static int device_open(struct iser *iser, struct ibv_context *context, struct is
 	snprintf(device->name, sizeof(device->name), "%s", context->device->name);
 	device->node = find_node(device->name);
 	device->is_iwarp = context->device->transport_type == IBV_TRANSPORT_IWARP;
+	err = hold(device);
+	if (err < 0)
+		goto fail;
 	device->pd = iser->verbs->alloc_pd(context);
 	err = device->pd == NULL ? -errno : query(device);
 	if (err < 0)
@@ -332,6 +353,24 @@ static struct iser_device *find(struct iser *iser, const struct ibv_context *con
 	return NULL;
 }
 
+/* A device that comes back has another context. Its old self may have gone without a word. */
+static void drop_former(struct iser *iser, const char *name)
+{
+	struct list_node *node;
+
+	LIST_FOR_EACH(node, &iser->devices) {
+		struct iser_device *device = container_of(node, struct iser_device, link);
+
+		if (strcmp(device->name, name) != 0)
+			continue;
+		if (!atomic_exchange(&device->is_removed, true)) {
+			list_remove(node);
+			iser_device_put(device);
+		}
+		return;
+	}
+}
+
 struct iser_device *iser_device_get(struct iser *iser, struct ibv_context *context)
 {
 	struct iser_device *device;
@@ -340,6 +379,7 @@ struct iser_device *iser_device_get(struct iser *iser, struct ibv_context *conte
 	pthread_mutex_lock(&iser->lock);
 	device = find(iser, context);
 	if (device == NULL) {
+		drop_former(iser, context->device->name);
 		err = device_open(iser, context, &device);
 		if (err == 0)
 			list_push_back(&iser->devices, &device->link);
@@ -369,5 +409,20 @@ void iser_device_remove(struct iser_device *device)
 	pthread_mutex_lock(&iser->lock);
 	list_remove(&device->link);
 	pthread_mutex_unlock(&iser->lock);
+	iser_device_put(device);
+}
+
+void iser_device_remove_context(struct iser *iser, const struct ibv_context *context)
+{
+	struct iser_device *device;
+
+	pthread_mutex_lock(&iser->lock);
+	device = find(iser, context);
+	if (device != NULL)
+		atomic_fetch_add(&device->references, 1);
+	pthread_mutex_unlock(&iser->lock);
+	if (device == NULL)
+		return;
+	iser_device_remove(device);
 	iser_device_put(device);
 }

@@ -84,6 +84,7 @@ struct iser_device {
 	struct list_node link;		/* of iser->devices */
 	struct iser *iser;
 	struct ibv_context *context;
+	struct ibv_context **held;	/* of librdmacm; keeps CONTEXT open */
 	struct ibv_pd *pd;
 	struct registrar registrar;	/* key: lkey */
 	struct list mrs;		/* under the registry's lock */
@@ -129,6 +130,8 @@ struct iser_device *iser_device_get(struct iser *iser, struct ibv_context *conte
 void iser_device_put(struct iser_device *device);
 /* The device is going: no connection will come on it any more. */
 void iser_device_remove(struct iser_device *device);
+/* Likewise the one behind CONTEXT, if there is one. */
+void iser_device_remove_context(struct iser *iser, const struct ibv_context *context);
 
 /* Whether it knows all memory of the arena of the reactor with index REACTOR. Any thread. */
 bool iser_device_has_arena(const struct iser_device *device, unsigned reactor);
@@ -358,6 +361,8 @@ struct iser_transmit {
 	uint32_t unsignalled;		/* SENDs since the last with a completion */
 	struct iser_item hello;
 	uint16_t hello_ord;
+	bool hello_rejects;
+	bool lacks_slots;		/* the first of QUEUE waits for room in the send queue */
 	uint64_t progress_ns;
 };
 
@@ -442,7 +447,8 @@ int iser_transmit_enable(struct iser_conn *conn, unsigned count);
 void iser_transmit_free(struct iser_conn *conn);
 void iser_transmit_send_control(struct transport_conn *transport, struct transport_pdu *pdu);
 void iser_transmit_put_data(struct transport_conn *transport, struct transport_task *task);
-void iser_transmit_hello(struct iser_conn *conn, uint16_t ord);
+/* Answers Hello: that so many RDMA Reads may be outstanding, or that nothing comes of it. */
+void iser_transmit_hello(struct iser_conn *conn, uint16_t ord, bool rejects);
 /* Posts all that can be posted: PDUs, puts, then gets. */
 void iser_transmit_post(struct iser_conn *conn);
 void iser_transmit_done(struct iser_conn *conn, const struct ibv_wc *wc);

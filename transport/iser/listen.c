@@ -180,11 +180,28 @@ static int open_id(struct iser_listener *listener)
 
 static void device_gone(struct iser_listener *listener)
 {
+	const struct ibv_context *context = listener->id->verbs;
+
 	log_warning("iser: portal %s: its device is gone; waiting for it",
 		    listener->listener.address);
 	verbs_of(listener)->destroy_id(listener->id);
 	listener->id = NULL;
+	/* There may be no connection to tell of it. */
+	if (context != NULL)
+		iser_device_remove_context(listener->iser, context);
 	reactor_timer_start(listener->reactor, &listener->retry_timer, RETRY_MS);
+}
+
+/* Registers the memory now, as at the start. */
+static void device_back(struct iser_listener *listener)
+{
+	struct ibv_context *context = listener->id->verbs;
+	struct iser_device *device =
+		context != NULL ? iser_device_get(listener->iser, context) : NULL;
+
+	log_warning("iser: portal %s: its device is back", listener->listener.address);
+	if (device != NULL)
+		iser_device_put(device);
 }
 
 static void retry_expired(struct timer *timer)
@@ -192,7 +209,7 @@ static void retry_expired(struct timer *timer)
 	struct iser_listener *listener = container_of(timer, struct iser_listener, retry_timer);
 
 	if (open_id(listener) == 0)
-		log_warning("iser: portal %s: its device is back", listener->listener.address);
+		device_back(listener);
 	else
 		reactor_timer_start(listener->reactor, timer, RETRY_MS);
 }

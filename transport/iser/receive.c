@@ -105,12 +105,17 @@ static void take_hello(struct iser_conn *conn, const uint8_t *header)
 	struct iser_hello hello;
 
 	iser_hello_decode(header, &hello);
-	if (!conn->is_full || hello.min_ver > ISER_VERSION || hello.max_ver < ISER_VERSION) {
+	if (!conn->is_full) {
+		malformed(conn);
+		return;
+	}
+	if (hello.min_ver > ISER_VERSION || hello.max_ver < ISER_VERSION) {
+		iser_transmit_hello(conn, 0, true);
 		malformed(conn);
 		return;
 	}
 	conn->fetch.depth = min_t(uint32_t, conn->fetch.depth, max_t(uint32_t, hello.iser_ird, 1));
-	iser_transmit_hello(conn, (uint16_t)conn->fetch.depth);
+	iser_transmit_hello(conn, (uint16_t)conn->fetch.depth, false);
 }
 
 /*

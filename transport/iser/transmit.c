@@ -324,6 +324,7 @@ static bool post_hello(struct iser_conn *conn, struct iser_item *item, struct is
 {
 	enum { VERSION = 10 };
 	struct iser_hello_reply reply = {
+		.is_rejected = conn->transmit.hello_rejects,
 		.max_ver = VERSION, .cur_ver = VERSION, .iser_ord = conn->transmit.hello_ord,
 	};
 
@@ -360,8 +361,10 @@ static bool post_item(struct iser_conn *conn, struct iser_item *item)
 		iser_conn_end(conn, TRANSPORT_END_PROTOCOL, -EFBIG, false);
 		return false;
 	}
-	if (wrs > conn->transmit.slots)
+	if (wrs > conn->transmit.slots) {
+		conn->transmit.lacks_slots = true;
 		return false;
+	}
 	tx = take_buffer(conn, item->is_plain);
 	if (tx == NULL)
 		return false;
@@ -387,10 +390,12 @@ void iser_transmit_post(struct iser_conn *conn)
 
 	conn->core->chain.count = 0;
 	conn->core->chain.sge_count = 0;
+	conn->transmit.lacks_slots = false;
 	while ((node = list_front(queue)) != NULL &&
 	       post_item(conn, container_of(node, struct iser_item, link)))
 		list_remove(node);
-	if (conn->state == ISER_OPEN)
+	/* Gets shall not take, one by one, the room that a put of many pieces waits for. */
+	if (conn->state == ISER_OPEN && !conn->transmit.lacks_slots)
 		iser_fetch_post(conn);
 	if (conn->state < ISER_CLOSING)
 		flush(conn);
@@ -481,9 +486,10 @@ void iser_transmit_put_data(struct transport_conn *transport, struct transport_t
 	queue_item(iser_of(transport), &iser_task_of(task)->put, ISER_ITEM_PUT);
 }
 
-void iser_transmit_hello(struct iser_conn *conn, uint16_t ord)
+void iser_transmit_hello(struct iser_conn *conn, uint16_t ord, bool rejects)
 {
 	conn->transmit.hello_ord = ord;
+	conn->transmit.hello_rejects = rejects;
 	if (!list_is_linked(&conn->transmit.hello.link))
 		queue_item(conn, &conn->transmit.hello, ISER_ITEM_HELLO);
 }
