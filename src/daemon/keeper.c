@@ -113,8 +113,19 @@ static int replace_file(const struct file_keeper *keeper, const struct keeper_sa
 	return rc;
 }
 
+static void name_aside(const char *name, char aside[KEEPER_NAME_MAX + SUFFIX_MAX])
+{
+	snprintf(aside, KEEPER_NAME_MAX + SUFFIX_MAX, "%s" DAMAGED, name);
+}
+
+/* With what was set aside, which else would be missed again. */
 static int remove_file(const struct file_keeper *keeper, const char *name)
 {
+	char aside[KEEPER_NAME_MAX + SUFFIX_MAX];
+
+	name_aside(name, aside);
+	if (unlinkat(keeper->directory, aside, 0) != 0 && errno != ENOENT)
+		return -errno;
 	if (unlinkat(keeper->directory, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	return -errno;
@@ -182,7 +193,7 @@ static int set_aside(struct file_keeper *keeper, const char *name, const char *w
 {
 	char aside[KEEPER_NAME_MAX + SUFFIX_MAX];
 
-	snprintf(aside, sizeof(aside), "%s" DAMAGED, name);
+	name_aside(name, aside);
 	if (renameat(keeper->directory, name, keeper->directory, aside) == 0)
 		log_error("%s/%s %s: what it kept is lost; it is now %s", keeper->path, name, why,
 			  aside);
@@ -237,6 +248,19 @@ static ssize_t load_file(struct file_keeper *keeper, int fd, const char *name, v
 	return length;
 }
 
+/* There is none. But where one was set aside, and nothing has been kept since, it is still missed. */
+static int load_none(struct file_keeper *keeper, const char *name)
+{
+	char aside[KEEPER_NAME_MAX + SUFFIX_MAX];
+
+	name_aside(name, aside);
+	if (faccessat(keeper->directory, aside, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		return -ENOENT;
+	log_error("%s/%s was damaged, and is now %s: what it kept is lost still", keeper->path,
+		  name, aside);
+	return -EBADMSG;
+}
+
 static ssize_t keeper_load(struct keeper *base, const char *name, void *data, size_t size)
 {
 	struct file_keeper *keeper = of(base);
@@ -244,7 +268,7 @@ static ssize_t keeper_load(struct keeper *base, const char *name, void *data, si
 	ssize_t rc;
 
 	if (fd < 0 && errno == ENOENT)
-		return -ENOENT;
+		return load_none(keeper, name);
 	if (fd < 0)
 		rc = -errno;
 	else

@@ -202,9 +202,20 @@ static void test_keeper__damage_is_set_aside(void **state)
 		damage(path, places[i]);
 		assert_int_equal(load(rig, "a-x", 99), -EBADMSG);
 		assert_int_equal(access(path, F_OK), -1);
+		/* It is missed until somebody takes it away ... */
+		assert_int_equal(load(rig, "a-x", 99), -EBADMSG);
 		assert_int_equal(unlink(aside), 0);
 		assert_int_equal(load(rig, "a-x", 99), -ENOENT);
 	}
+	/* ... or something is kept anew, or nothing any more. */
+	assert_int_equal(save(rig, "a-x", "some state"), 0);
+	damage(path, -1);
+	assert_int_equal(load(rig, "a-x", 99), -EBADMSG);
+	assert_int_equal(save(rig, "a-x", "some state"), 0);
+	expect(rig, "a-x", "some state");
+	assert_int_equal(save(rig, "a-x", ""), 0);
+	assert_int_equal(load(rig, "a-x", 99), -ENOENT);
+	assert_int_equal(access(aside, F_OK), -1);
 }
 
 static void test_keeper__wrong_length_is_set_aside(void **state)
