@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which command is allowed in whose presence: SPC-5 table 57 and SBC-4 table 15,
+ * Which command is allowed in whose presence: SPC-5 table 57 and SBC-4 table 13,
  * SPC-2 table 10, written down by hand once more.
  */
 #include "test_scsi_pr.h"
@@ -37,6 +37,17 @@ static const struct rule {
 	{ "LOG SENSE", { 0x4d, [2] = 0x40, [8] = 64 }, 1, 1, 1 },
 	{ "MODE SENSE(10)", { 0x5a, [2] = 0x3f, [8] = 36 }, 1, 0, 0 },
 	{ "PERSISTENT RESERVE IN", { 0x5e, [8] = 64 }, 1, 1, 0 },
+	{ "EXTENDED COPY(LID1)", { 0x83, 0x00 }, 0, 0, 0 },
+	{ "EXTENDED COPY(LID4)", { 0x83, 0x01 }, 0, 0, 0 },
+	{ "POPULATE TOKEN", { 0x83, 0x10 }, 1, 0, 0 },
+	{ "WRITE USING TOKEN", { 0x83, 0x11 }, 0, 0, 0 },
+	{ "COPY OPERATION ABORT", { 0x83, 0x1c }, 0, 0, 0 },
+	{ "RECEIVE COPY STATUS(LID1)", { 0x84, 0x00 }, 1, 1, 0 },
+	{ "RECEIVE COPY OPERATING PARAMETERS", { 0x84, 0x03, [12] = 1 }, 1, 1, 0 },
+	{ "RECEIVE COPY FAILURE DETAILS(LID1)", { 0x84, 0x04 }, 1, 1, 0 },
+	{ "RECEIVE COPY STATUS(LID4)", { 0x84, 0x05 }, 1, 1, 0 },
+	{ "RECEIVE ROD TOKEN INFORMATION", { 0x84, 0x07 }, 1, 1, 0 },
+	{ "REPORT ALL ROD TOKENS", { 0x84, 0x08, [12] = 1 }, 1, 1, 0 },
 	{ "READ(16)", { 0x88, [13] = 1 }, 1, 0, 0 },
 	{ "COMPARE AND WRITE", { 0x89 }, 0, 0, 0 },
 	{ "WRITE(16)", { 0x8a, [13] = 1 }, 0, 0, 0 },

@@ -745,6 +745,68 @@ static void test_extended_copy__where_another_has_reserved(void **state)
 	assert_int_equal(bed_run(&cmd), 0x00);
 }
 
+/* PERSISTENT RESERVE OUT with ACTION of TYPE through NEXUS at LUN. */
+static void reserve_out(struct bed *bed, struct scsi_nexus *nexus, uint64_t lun, uint8_t action,
+			uint8_t type)
+{
+	uint8_t list[24] = { [7] = action != 0 ? 5 : 0, [15] = action == 0 ? 5 : 0 };
+	struct bed_cmd cmd;
+
+	BED_CDB(bed, &cmd, 0x5f, action, type, 0, 0, 0, 0, 0, 24, 0);
+	cmd.cmd.nexus = nexus;
+	cmd.cmd.lun = lun << 48;
+	bed_has(&cmd, list, sizeof(list));
+	assert_int_equal(bed_run(&cmd), 0x00);
+}
+
+/* As READ and WRITE: who may read may be copied from. The command goes to the one or the other. */
+static void test_extended_copy__persistent_reservations(void **state)
+{
+	static const struct {
+		uint64_t reserved; /* LUN */
+		uint8_t type;
+		bool source; /* may be copied from, and destination to, */
+		bool destination;
+	} cases[] = {
+		{ 0, 1, true, true },
+		{ 0, 3, false, true },
+		{ 1, 1, true, false },
+		{ 1, 3, true, false },
+	};
+	struct bed *bed = *state;
+	struct scsi_nexus *first = bed->nexus;
+	struct scsi_nexus *other = bed_nexus(bed, "iqn.2026-11.test:other,i,0x400000000002");
+	static struct xlist list;
+	struct bed_cmd cmd;
+
+	bed->nexus = other;
+	bed_clear_attention(bed);
+	bed->nexus = first;
+	reserve_out(bed, other, 0, 0, 0);
+	reserve_out(bed, other, 1, 0, 0);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned before = bed->second.count[STORE_WRITE];
+		bool is_allowed = cases[i].source && cases[i].destination;
+
+		reserve_out(bed, other, cases[i].reserved, 1, cases[i].type);
+		copy_one(bed, &list, &cmd, 0, 0, 8);
+		cmd.cmd.lun = (cases[i].reserved ^ 1) << 48;
+		assert_int_equal(bed_get(&cmd), is_allowed ? 0x00 : 0x02);
+		if (!is_allowed) {
+			expect_aborted(&cmd, 0x0d01, 0);
+			assert_int_equal(cmd.cmd.sense[cmd.cmd.sense_length - 1], 0x18);
+			assert_int_equal(bed->second.count[STORE_WRITE], before);
+		}
+		bed_release(&cmd);
+		/* Where it is reserved itself, it does not even begin. */
+		copy_one(bed, &list, &cmd, 0, 0, 8);
+		cmd.cmd.lun = cases[i].reserved << 48;
+		assert_int_equal(bed_run(&cmd), 0x18);
+		reserve_out(bed, other, cases[i].reserved, 2, cases[i].type);
+	}
+	scsi_nexus_destroy(other);
+}
+
 static void test_extended_copy__without_a_medium(void **state)
 {
 	struct bed_config config = { .second_block_size = 512, .lu = { .removable = true } };
@@ -825,6 +887,7 @@ int main(void)
 		CASE(test_extended_copy__ends_with_its_nexus),
 		CASE(test_extended_copy__ends_when_its_nexus_is_lost),
 		CASE(test_extended_copy__where_another_has_reserved),
+		CASE(test_extended_copy__persistent_reservations),
 		cmocka_unit_test(test_extended_copy__without_a_medium),
 		CASE(test_extended_copy__not_while_it_is_formatted),
 	};
