@@ -31,6 +31,9 @@ struct scsi_nexus;
 #define PERMIT_UNAVAILABLE      0x10u
 #define PERMIT_TRANSITION       0x20u
 
+/* or what was kept of its reservations is lost (SPC-5 section 5.13.5.3) */
+#define PERMIT_LOST             0x40u
+
 #define PERMITS_OF_RESERVATIONS 0x07u
 
 /* Of a logical unit; under its control lock but for the count. */

@@ -281,6 +281,15 @@ static bool is_refused(const struct scsi_cmd *cmd, uint8_t lacking)
 	return (lacking & PERMITS_OF_RESERVATIONS) != 0 && !access_is_exempt(cmd);
 }
 
+/* What else is in its way. START STOP UNIT may start a logical unit that has lost its reservations. */
+static bool is_out_of_reach(const struct scsi_cmd *cmd, uint8_t lacking)
+{
+	lacking &= (uint8_t)~PERMITS_OF_RESERVATIONS;
+	if (cmd->op->start == sbc_start_stop_unit && access_is_exempt(cmd))
+		lacking &= (uint8_t)~PERMIT_LOST;
+	return lacking != 0;
+}
+
 static int report_deferred_error(struct scsi_cmd *cmd, struct nexus_lu *state)
 {
 	struct sense sense = flush_deferred_sense(cmd->lu);
@@ -341,7 +350,8 @@ static int gate(struct scsi_cmd *cmd, struct nexus_lu *state)
 			return report_attention(cmd, state, lacking);
 		if (UNLIKELY(is_refused(cmd, lacking)))
 			return cmd_status(cmd, SCSI_STATUS_RESERVATION_CONFLICT);
-		if (UNLIKELY((lacking & ~PERMITS_OF_RESERVATIONS) != 0))
+		if (UNLIKELY((lacking & ~PERMITS_OF_RESERVATIONS) != 0) &&
+		    is_out_of_reach(cmd, lacking))
 			return sense_not_accessible(cmd, lacking);
 		if (UNLIKELY(lu_trouble(cmd->lu) != TROUBLE_NONE) && !job_lets_pass(cmd->lu, op))
 			return report_trouble(cmd);

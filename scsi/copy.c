@@ -68,7 +68,9 @@ bool copy_may_access(struct scsi_nexus *nexus, struct scsi_lu *lu, bool writes,
 		     struct copy_failure *failure)
 {
 	struct nexus_lu *view = view_of(nexus, lu);
-	uint8_t permits = writes ? 0 : PERMIT_WRITE_EXCLUSIVE;
+	uint8_t permits = writes ? 0 : PERMIT_WRITE_EXCLUSIVE; /* as WRITE and READ have */
+	uint8_t lacking = access_needs(&view->access, &lu->access, lu) & (uint8_t)~permits;
+	struct sense sense = sense_of_access(lacking);
 
 	*failure = (struct copy_failure){
 		.key = SENSE_KEY_COPY_ABORTED,
@@ -76,9 +78,11 @@ bool copy_may_access(struct scsi_nexus *nexus, struct scsi_lu *lu, bool writes,
 		.whose = writes ? COPY_DESTINATION : COPY_SOURCE,
 		.status = SCSI_STATUS_RESERVATION_CONFLICT,
 	};
-	if (access_needs(&view->access, &lu->access, lu) & ~permits)
+	if (lacking & PERMITS_OF_RESERVATIONS)
 		return false;
 	failure->status = SCSI_STATUS_CHECK_CONDITION;
+	if (lacking != 0)
+		return refuse(lu, &sense, failure);
 	return !writes || may_write(lu, view, failure);
 }
 

@@ -36,13 +36,15 @@
 #define CONTROL 0x04
 
 /*
- * What is allowed in whose presence: SPC-5 table 57 and SBC-4 table 15 for persistent
+ * What is allowed in whose presence: SPC-5 table 57 and SBC-4 table 13 for persistent
  * reservations, SPC-2 table 10 for RESERVE. A row without conflicts with all of them, as all
  * that changes something does.
  */
 #define READS    PERMIT_WRITE_EXCLUSIVE
 #define ANY_PR   (PERMIT_WRITE_EXCLUSIVE | PERMIT_EXCLUSIVE_ACCESS)
 #define ALWAYS   (ANY_PR | PERMIT_RESERVED)
+/* And when nobody can say who has reserved it. */
+#define LOST     PERMIT_LOST
 /* And through a port in which state. */
 #define STANDBY  PERMIT_STANDBY
 #define ANY_PORT (PERMIT_STANDBY | PERMIT_UNAVAILABLE | PERMIT_TRANSITION)
@@ -87,7 +89,7 @@ static const struct scsi_op maintenance_in[] = {
 	  .action = 0x0a, .flags = OP_DATA_IN | OP_IN_TROUBLE | OP_ALUA,
 	  .cdb_length = 12, .length_at = 6, .length_size = 4,
 	  .usage = { 0xa3, 0xea, 0, 0, 0, 0, ALL_4, 0, CONTROL, NOT_4 },
-	  .permits = ALWAYS | ANY_PORT, .recommended_s = 30 },
+	  .permits = ALWAYS | ANY_PORT | LOST, .recommended_s = 30 },
 	{ .name = "REPORT SUPPORTED OPERATION CODES", .report = spc_report_opcodes, .action = 0x0c,
 	  .flags = OP_DATA_IN | OP_IN_TROUBLE, .cdb_length = 12, .length_at = 6, .length_size = 4,
 	  .usage = { 0xa3, 0x0c, 0x87, 0xff, ALL_2, ALL_4, 0, CONTROL, NOT_4 },
@@ -201,6 +203,10 @@ static const struct scsi_op persistent_reserve_out[] = {
 	  .flags = OP_DATA_OUT, .cdb_length = 10, .length_at = 5, .length_size = 4,
 	  .usage = { 0x5f, 0x07, 0xff, 0, 0, ALL_4, CONTROL, NOT_6 },
 	  .permits = ANY_PR | STANDBY, .recommended_s = 60 },
+	{ .name = "REPLACE LOST RESERVATION", .start = spc_persistent_reserve_out, .action = 0x08,
+	  .flags = OP_DATA_OUT | OP_KEEPS, .cdb_length = 10, .length_at = 5, .length_size = 4,
+	  .usage = { 0x5f, 0x08, 0xff, 0, 0, ALL_4, CONTROL, NOT_6 },
+	  .permits = ANY_PR | STANDBY | LOST, .recommended_s = 60 },
 };
 
 static const struct scsi_op commands[256] = {
@@ -211,7 +217,7 @@ static const struct scsi_op commands[256] = {
 		   .flags = OP_DATA_IN | OP_ANY_LUN | OP_WELL_KNOWN | OP_IGNORES_UA | OP_IN_TROUBLE,
 		   .cdb_length = 6, .length_at = 4, .length_size = 1,
 		   .usage = { 0x03, 0x01, 0, 0, 0xff, CONTROL, NOT_10 },
-		   .permits = ALWAYS | ANY_PORT, .recommended_s = 30 },
+		   .permits = ALWAYS | ANY_PORT | LOST, .recommended_s = 30 },
 	[0x04] = { .name = "FORMAT UNIT", .start = sbc_format_unit,
 		   .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_FORMATS, .cdb_length = 6,
 		   .usage = { 0x04, 0x3f, 0, 0, 0, CONTROL, NOT_10 }, .recommended_s = 65535 },
@@ -226,7 +232,7 @@ static const struct scsi_op commands[256] = {
 		   .flags = OP_DATA_IN | OP_ANY_LUN | OP_WELL_KNOWN | OP_IGNORES_UA | OP_IN_TROUBLE,
 		   .cdb_length = 6, .length_at = 3, .length_size = 2,
 		   .usage = { 0x12, 0x01, 0xff, ALL_2, CONTROL, NOT_10 },
-		   .permits = ALWAYS | ANY_PORT, .recommended_s = 30 },
+		   .permits = ALWAYS | ANY_PORT | LOST, .recommended_s = 30 },
 	[0x15] = { .name = "MODE SELECT(6)", .start = spc_mode_select,
 		   .parse = spc_mode_select_list, .flags = OP_DATA_OUT,
 		   .cdb_length = 6, .length_at = 4, .length_size = 1,
@@ -294,11 +300,12 @@ static const struct scsi_op commands[256] = {
 	[0x3b] = { .name = "WRITE BUFFER", .start = spc_write_buffer,
 		   .parse = spc_write_buffer_list, .flags = OP_DATA_OUT,
 		   .cdb_length = 10, .length_at = 6, .length_size = 3,
-		   .usage = { 0x3b, 0x1f, 0xff, ALL_2, 0xff, ALL_2, 0xff, CONTROL, NOT_6 }, .recommended_s = 30 },
+		   .usage = { 0x3b, 0x1f, 0xff, ALL_2, 0xff, ALL_2, 0xff, CONTROL, NOT_6 },
+		   .permits = LOST, .recommended_s = 30 },
 	[0x3c] = { .name = "READ BUFFER(10)", .report = spc_read_buffer, .flags = OP_DATA_IN,
 		   .cdb_length = 10, .length_at = 6, .length_size = 3,
 		   .usage = { 0x3c, 0x1f, 0xff, ALL_2, 0xff, ALL_2, 0xff, CONTROL, NOT_6 },
-		   .permits = READS, .recommended_s = 30 },
+		   .permits = READS | LOST, .recommended_s = 30 },
 	[0x41] = { .name = "WRITE SAME(10)", .start = sbc_write_same,
 		   .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
@@ -318,7 +325,7 @@ static const struct scsi_op commands[256] = {
 	[0x4d] = { .name = "LOG SENSE", .report = spc_log_sense, .flags = OP_DATA_IN | OP_IN_TROUBLE,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
 		   .usage = { 0x4d, 0, 0xff, 0xff, 0, ALL_2, ALL_2, CONTROL, NOT_6 },
-		   .permits = ALWAYS | STANDBY, .recommended_s = 30 },
+		   .permits = ALWAYS | STANDBY | LOST, .recommended_s = 30 },
 	[0x55] = { .name = "MODE SELECT(10)", .start = spc_mode_select,
 		   .parse = spc_mode_select_list, .flags = OP_DATA_OUT,
 		   .cdb_length = 10, .length_at = 7, .length_size = 2,
@@ -388,7 +395,7 @@ static const struct scsi_op commands[256] = {
 	[0x9b] = { .name = "READ BUFFER(16)", .report = spc_read_buffer, .flags = OP_DATA_IN,
 		   .cdb_length = 16, .length_at = 10, .length_size = 4,
 		   .usage = { 0x9b, 0x1f, ALL_8, ALL_4, 0xff, CONTROL },
-		   .permits = READS, .recommended_s = 30 },
+		   .permits = READS | LOST, .recommended_s = 30 },
 	/* ATOMIC BOUNDARY must be zero: the block limits page has none. */
 	[0x9c] = { .name = "WRITE ATOMIC(16)", .start = sbc_write_atomic,
 		   .flags = OP_PROTECTS | OP_DATA_OUT | OP_MODIFIES | OP_COUNTS_WRITE | OP_ATOMIC,
@@ -401,7 +408,7 @@ static const struct scsi_op commands[256] = {
 		   .flags = OP_DATA_IN | OP_LUN_0 | OP_WELL_KNOWN | OP_IGNORES_UA | OP_IN_TROUBLE,
 		   .cdb_length = 12, .length_at = 6, .length_size = 4,
 		   .usage = { 0xa0, 0, 0xff, 0, 0, 0, ALL_4, 0, CONTROL, NOT_4 },
-		   .permits = ALWAYS | ANY_PORT, .recommended_s = 30 },
+		   .permits = ALWAYS | ANY_PORT | LOST, .recommended_s = 30 },
 	[0xa3] = { .name = "MAINTENANCE IN", .actions = maintenance_in,
 		   .action_count = ARRAY_SIZE(maintenance_in) },
 	[0xa4] = { .name = "MAINTENANCE OUT", .actions = maintenance_out,

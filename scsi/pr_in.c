@@ -123,6 +123,7 @@ int spc_persistent_reserve_in(struct scsi_cmd *cmd)
 /* ---- REPORT CAPABILITIES ---------------------------------------------------------------- */
 
 enum {
+	RLR_C = 0x80, /* REPLACE LOST RESERVATION */
 	CRH = 0x10, /* RESERVE and RELEASE go with persistent reservations as SPC-4 has it */
 	SIP_C = 0x08, /* SPEC_I_PT */
 	ATP_C = 0x04, /* ALL_TG_PT */
@@ -148,7 +149,7 @@ int spc_report_pr_capabilities(struct scsi_cmd *cmd, struct cursor *out)
 		return -1;
 	}
 	cursor_put_u16(out, 8);
-	cursor_put_u8(out, CRH | SIP_C | ATP_C | (lu->keeper != NULL ? PTPL_C : 0));
+	cursor_put_u8(out, CRH | SIP_C | ATP_C | (lu->keeper != NULL ? RLR_C | PTPL_C : 0));
 	cursor_put_u8(out, TMV | ALLOWS_READS | (persists ? PTPL_A : 0));
 	cursor_put_u16(out, TYPES);
 	cursor_put_zeros(out, 2);

@@ -29,6 +29,7 @@ enum service_action {
 	PREEMPT_AND_ABORT = 0x05,
 	REGISTER_AND_IGNORE = 0x06,
 	REGISTER_AND_MOVE = 0x07,
+	REPLACE_LOST = 0x08,
 };
 
 enum {
@@ -153,6 +154,7 @@ static enum verdict parse_list(struct request *request, const uint8_t *list, uin
 {
 	request->key = get_be64(list);
 	request->action_key = get_be64(list + 8);
+	request->aptpl = request->action == REPLACE_LOST && (list[FLAGS_AT] & APTPL);
 	if (request->action == REGISTER_AND_MOVE)
 		return parse_move(request, list, length);
 	if (request->action == REGISTER || request->action == REGISTER_AND_IGNORE)
@@ -167,6 +169,7 @@ static enum verdict check_scope_and_type(const struct request *request)
 	case RELEASE:
 	case PREEMPT:
 	case PREEMPT_AND_ABORT:
+	case REPLACE_LOST:
 		if (request->scope != 0)
 			return BAD_SCOPE;
 		return reservation_type_is_valid(request->type) ? GOOD : BAD_TYPE;
@@ -186,8 +189,7 @@ static bool is_of(const struct list *registrations, const struct scsi_nexus *nex
 {
 	struct list_node *node;
 
-	LIST_FOR_EACH(node, registrations)
-	{
+	LIST_FOR_EACH(node, registrations) {
 		const struct registration *one = container_of(node, struct registration, link);
 
 		if (one->port == nexus->target_port_group &&
@@ -283,8 +285,7 @@ static enum verdict register_device(struct request *request, const char *name, u
 {
 	struct list_node *node;
 
-	LIST_FOR_EACH(node, &request->lu->access.present)
-	{
+	LIST_FOR_EACH(node, &request->lu->access.present) {
 		const struct scsi_nexus *nexus =
 			container_of(node, struct access_view, link)->nexus;
 		enum verdict verdict;
@@ -302,8 +303,7 @@ static bool is_known_device(const struct request *request, const char *name)
 {
 	struct list_node *node;
 
-	LIST_FOR_EACH(node, &request->lu->access.present)
-	{
+	LIST_FOR_EACH(node, &request->lu->access.present) {
 		if (is_port_of(container_of(node, struct access_view, link)->nexus->initiator_port,
 			       name))
 			return true;
@@ -473,8 +473,7 @@ static unsigned remove_registrations(struct request *request, uint64_t key, bool
 	struct list_node *node, *next;
 	unsigned removed = 0;
 
-	LIST_FOR_EACH_SAFE(node, next, &request->reservations->registered)
-	{
+	LIST_FOR_EACH_SAFE(node, next, &request->reservations->registered) {
 		struct registration *one = container_of(node, struct registration, link);
 
 		if (one == except || (!all && one->key != key))
@@ -572,6 +571,34 @@ static enum verdict do_move(struct request *request)
 	return GOOD;
 }
 
+/* The nexus that asks is registered alone and gets the reservation, whatever there was before. */
+static enum verdict do_replace(struct request *request)
+{
+	struct reservations *reservations = request->reservations;
+	enum verdict verdict;
+
+	if (!reservations->is_lost)
+		return reservations->type != RESERVATION_NONE && request->own == NULL ? CONFLICT
+										      : BAD_RELEASE;
+	if (request->key != 0)
+		return bad_list(request, 0, SENSE_NO_BIT);
+	if (request->action_key == 0)
+		return bad_list(request, 8, SENSE_NO_BIT);
+	verdict = register_port(request, request->nexus->initiator_port,
+				request->nexus->target_port_group, true);
+	if (verdict != GOOD)
+		return verdict;
+	reservations->type = request->type;
+	reservations->holder = reservation_is_of_all(request->type)
+				       ? NULL
+				       : reservation_find_nexus(reservations, request->nexus);
+	reservations->generation = 0;
+	reservations->persists = request->aptpl;
+	reservations->is_kept = true; /* what cannot be read is replaced, or removed */
+	reservations->is_lost = false;
+	return GOOD;
+}
+
 static enum verdict (*const actions[])(struct request *request) = {
 	[REGISTER] = do_register,
 	[RESERVE] = do_reserve,
@@ -581,6 +608,7 @@ static enum verdict (*const actions[])(struct request *request) = {
 	[PREEMPT_AND_ABORT] = do_preempt,
 	[REGISTER_AND_IGNORE] = do_register,
 	[REGISTER_AND_MOVE] = do_move,
+	[REPLACE_LOST] = do_replace,
 };
 
 static enum verdict carry_out(struct request *request)

@@ -139,6 +139,8 @@ uint8_t reservation_needs(const struct reservations *reservations, const struct 
 	const struct registration *registration;
 	uint8_t needed = 0;
 
+	if (reservations->is_lost)
+		return PERMIT_LOST;
 	if (reservations->reserved_by != NULL && reservations->reserved_by != nexus)
 		needed |= PERMIT_RESERVED;
 	if (reservations->type == RESERVATION_NONE)
@@ -260,7 +262,10 @@ void reservation_restore(struct scsi_lu *lu)
 	else
 		rc = (int)length;
 	free(blob);
-	if (rc != 0 && rc != -ENOENT)
-		log_error("the reservations of the logical unit %s cannot be restored: %s",
-			  lu->serial, strerror(-rc));
+	if (rc == 0 || rc == -ENOENT)
+		return;
+	lu->reservations.is_lost = true;
+	log_error("the reservations of the logical unit %s cannot be restored: %s; it refuses "
+		  "commands until an initiator replaces them (REPLACE LOST RESERVATION)",
+		  lu->serial, strerror(-rc));
 }

@@ -52,6 +52,7 @@ struct reservations {
 	uint32_t generation; /* PRgeneration */
 	bool persists; /* APTPL: is kept over a power loss */
 	bool is_kept; /* the keeper has something of it */
+	bool is_lost; /* and it cannot be read: nobody can say who may do what */
 	const struct scsi_nexus *reserved_by; /* by RESERVE, or NULL */
 };
 
@@ -94,7 +95,7 @@ size_t reservation_save(const struct reservations *reservations,
 			uint8_t blob[RESERVATION_BLOB_MAX]);
 /* Fills RESERVATIONS, which are empty. 0; -EBADMSG (then they are empty still) or -ENOMEM. */
 int reservation_load(struct reservations *reservations, const uint8_t *blob, size_t length);
-/* The same from LU's keeper, while LU is being made. What cannot be had is not there. */
+/* The same from LU's keeper, while LU is being made. What cannot be had is lost. */
 void reservation_restore(struct scsi_lu *lu);
 
 /* --- RESERVE and RELEASE; reserve6.c --- */

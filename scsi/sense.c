@@ -239,13 +239,23 @@ int sense_invalid_release(struct scsi_cmd *cmd)
 }
 
 /* LOGICAL UNIT NOT ACCESSIBLE, ... */
+struct sense sense_of_access(uint8_t lacking)
+{
+	if (lacking & PERMIT_LOST) /* PERSISTENT RESERVATION INFORMATION LOST */
+		return (struct sense){ .key = SENSE_KEY_DATA_PROTECT, .code = 0x4401 };
+	if (lacking & PERMIT_STANDBY) /* TARGET PORT IN STANDBY STATE */
+		return (struct sense){ .key = SENSE_KEY_NOT_READY, .code = 0x040b };
+	if (lacking & PERMIT_UNAVAILABLE) /* ... IN UNAVAILABLE STATE */
+		return (struct sense){ .key = SENSE_KEY_NOT_READY, .code = 0x040c };
+	/* ASYMMETRIC ACCESS STATE TRANSITION */
+	return (struct sense){ .key = SENSE_KEY_NOT_READY, .code = 0x040a };
+}
+
 int sense_not_accessible(struct scsi_cmd *cmd, uint8_t lacking)
 {
-	if (lacking & PERMIT_STANDBY)
-		return fail(cmd, SENSE_KEY_NOT_READY, 0x040b); /* TARGET PORT IN STANDBY STATE */
-	if (lacking & PERMIT_UNAVAILABLE)
-		return fail(cmd, SENSE_KEY_NOT_READY, 0x040c); /* ... IN UNAVAILABLE STATE */
-	return fail(cmd, SENSE_KEY_NOT_READY, 0x040a); /* ASYMMETRIC ACCESS STATE TRANSITION */
+	struct sense sense = sense_of_access(lacking);
+
+	return sense_fail(cmd, &sense);
 }
 
 /* INSUFFICIENT REGISTRATION RESOURCES */

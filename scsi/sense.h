@@ -80,8 +80,13 @@ int sense_invalid_information_unit(struct scsi_cmd *cmd);
 /* More memory than there will ever be. */
 /* RELEASE of another scope and type than the reservation's. */
 int sense_invalid_release(struct scsi_cmd *cmd);
-/* The port is in a state in which the command is not permitted: LACKING are permits of access.h. */
+/*
+ * The port is in a state in which the command is not permitted, or the reservations are lost: LACKING
+ * are permits of access.h.
+ */
 int sense_not_accessible(struct scsi_cmd *cmd, uint8_t lacking);
+/* The same as sense, whatever becomes of it. */
+struct sense sense_of_access(uint8_t lacking);
 int sense_insufficient_registrations(struct scsi_cmd *cmd);
 int sense_insufficient_resources(struct scsi_cmd *cmd);
 /* OFFSET: of the first byte that differs, from the start of the data-out; UINT64_MAX: not told. */

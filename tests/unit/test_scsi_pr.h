@@ -22,6 +22,7 @@ enum {
 	PREEMPT_AND_ABORT,
 	REGISTER_AND_IGNORE,
 	REGISTER_AND_MOVE,
+	REPLACE_LOST,
 };
 
 enum { WE = 1, EA = 3, WE_RO = 5, EA_RO = 6, WE_AR = 7, EA_AR = 8 };

@@ -80,7 +80,7 @@ static void test_report_capabilities__with_and_without_a_keeper(void **state)
 	uint8_t data[16];
 
 	assert_int_equal(pr_in(bed, 2, data, sizeof(data)), 8);
-	assert_memory_equal(data, ((const uint8_t[]){ 0, 8, 0x1d, 0xb0, 0xea, 0x01, 0, 0 }), 8);
+	assert_memory_equal(data, ((const uint8_t[]){ 0, 8, 0x9d, 0xb0, 0xea, 0x01, 0, 0 }), 8);
 	pr_register(bed, bed->a, 0, 0xa, APTPL);
 	pr_in(bed, 2, data, sizeof(data));
 	assert_int_equal(data[3], 0xb1);

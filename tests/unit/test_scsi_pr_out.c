@@ -571,7 +571,7 @@ static void test_pr_out__lengths(void **state)
 	assert_int_equal(PR_RUN(bed, bed->a, 0x5f, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0), CHECK);
 	bed_expect_sense(&bed->last, 5, 0x1a00);
 	/* There are no more service actions. */
-	assert_int_equal(pr_out_list(bed, bed->a, 8, WE, list, 24), CHECK);
+	assert_int_equal(pr_out_list(bed, bed->a, 9, WE, list, 24), CHECK);
 	bed_expect_field(&bed->last, 0x2400, 1, 4);
 }
 

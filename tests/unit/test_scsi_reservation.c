@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is kept of reservations, and what is not believed. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "scsi/reservation.h"
+#include "test_scsi_pr.h"
 
 static struct registration *add(struct reservations *reservations, const char *name, uint16_t port,
 				uint64_t key)
@@ -126,12 +120,112 @@ static void test_reservation_register__limits(void **state)
 	reservations_free(&reservations);
 }
 
+/* ---- what is lost ----------------------------------------------------------------------- */
+
+/* What was kept is damaged, and the logical unit made anew. */
+static void lose(struct pr_bed *bed)
+{
+	pr_register(bed, bed->a, 0, 0xa, APTPL);
+	assert_int_equal(pr_out(bed, bed->a, RESERVE, EA, 0xa, 0), GOOD);
+	bed_blob(&bed->bed, "-reservations")->data[0] ^= 0xff;
+	pr_crash(bed);
+}
+
+static void expect_lost(struct pr_bed *bed, uint8_t status)
+{
+	assert_int_equal(status, CHECK);
+	bed_expect_sense(&bed->last, 0x7, 0x4401);
+}
+
+/* All but a few commands are refused, through every nexus, and whatever is done but replacing. */
+static void test_lost__refuses(void **state)
+{
+	struct pr_bed *bed = *state;
+
+	lose(bed);
+	for (unsigned i = 0; i < 2; i++) {
+		expect_lost(bed, pr_read(bed, bed->a));
+		expect_lost(bed, pr_write(bed, bed->b));
+		expect_lost(bed, PR_RUN(bed, bed->c, 0x00, 0, 0, 0, 0, 0));
+		expect_lost(bed, PR_RUN(bed, bed->a, 0x5e, 0, 0, 0, 0, 0, 0, 0, 64, 0));
+		expect_lost(bed, pr_register(bed, bed->a, 0, 0xa, APTPL));
+		expect_lost(bed, pr_out(bed, bed->a, CLEAR, 0, 0xa, 0));
+		expect_lost(bed, PR_RUN(bed, bed->a, 0x16, 0, 0, 0, 0, 0));
+		expect_lost(bed, PR_RUN(bed, bed->a, 0x1b, 0, 0, 0, 0, 0));
+		assert_int_equal(PR_RUN(bed, bed->a, 0x1b, 0, 0, 0, 0x01, 0), GOOD);
+		assert_int_equal(PR_RUN(bed, bed->b, 0x12, 0, 0, 0, 36, 0), GOOD);
+		assert_int_equal(PR_RUN(bed, bed->b, 0x03, 0, 0, 0, 18, 0), GOOD);
+		assert_int_equal(PR_RUN(bed, bed->b, 0x4d, 0, 0x40, 0, 0, 0, 0, 0, 4, 0), GOOD);
+		assert_int_equal(PR_RUN(bed, bed->b, 0x3c, 0x03, 0, 0, 0, 0, 0, 0, 4, 0), GOOD);
+		assert_int_equal(PR_RUN(bed, bed->b, 0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0), GOOD);
+		/* Neither a reset nor a restart makes it good. */
+		if (i == 0) {
+			bed_manage(bed->a, SCSI_TMF_LOGICAL_UNIT_RESET, 0);
+			pr_crash(bed);
+		}
+	}
+}
+
+static void test_lost__is_replaced(void **state)
+{
+	struct pr_bed *bed = *state;
+	uint8_t list[24];
+
+	lose(bed);
+	assert_int_equal(pr_out(bed, bed->b, REPLACE_LOST, WE_RO, 1, 0xb), CHECK);
+	pr_expect_parameter(bed, 0, -1);
+	assert_int_equal(pr_out(bed, bed->b, REPLACE_LOST, WE_RO, 0, 0), CHECK);
+	pr_expect_parameter(bed, 8, -1);
+	assert_int_equal(pr_out(bed, bed->b, REPLACE_LOST, 2, 0, 0xb), CHECK);
+	bed_expect_field(&bed->last, 0x2400, 2, 3);
+	pr_list(list, 0, 0xb, APTPL);
+	assert_int_equal(pr_out_list(bed, bed->b, REPLACE_LOST, WE_RO, list, sizeof(list)), GOOD);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(pr_generation(bed), 0);
+		PR_EXPECT_KEYS(bed, 0xb);
+		pr_expect_reservation(bed, WE_RO, 0xb);
+		assert_int_equal(pr_write(bed, bed->b), GOOD);
+		assert_int_equal(pr_write(bed, bed->a), CONFLICT);
+		assert_int_equal(pr_read(bed, bed->a), GOOD);
+		if (i == 0)
+			pr_crash(bed);
+	}
+	/* There is nothing to replace any more. */
+	assert_int_equal(pr_out(bed, bed->b, REPLACE_LOST, WE_RO, 0, 0xbb), CHECK);
+	bed_expect_sense(&bed->last, 0x5, 0x2604);
+	assert_int_equal(pr_out(bed, bed->a, REPLACE_LOST, WE_RO, 0, 0xaa), CONFLICT);
+	PR_EXPECT_KEYS(bed, 0xb);
+}
+
+/* By one that nobody need remember: what could not be read is gone. */
+static void test_lost__without_aptpl(void **state)
+{
+	struct pr_bed *bed = *state;
+
+	lose(bed);
+	assert_int_equal(pr_out(bed, bed->c, REPLACE_LOST, EA_AR, 0, 0xc), GOOD);
+	pr_expect_reservation(bed, EA_AR, 0);
+	assert_int_equal(pr_write(bed, bed->c), GOOD);
+	assert_int_equal(pr_write(bed, bed->a), CONFLICT);
+	assert_null(bed_blob(&bed->bed, "-reservations"));
+	pr_crash(bed);
+	pr_expect_reservation(bed, 0, 0);
+	assert_int_equal(pr_write(bed, bed->a), GOOD);
+	assert_int_equal(pr_out(bed, bed->a, REPLACE_LOST, WE, 0, 0xa), CHECK);
+	bed_expect_sense(&bed->last, 0x5, 0x2604);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, pr_setup, pr_teardown)
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reservation_load__what_was_saved),
 		cmocka_unit_test(test_reservation_load__what_cannot_be),
 		cmocka_unit_test(test_reservation_register__limits),
+		TEST(test_lost__refuses),
+		TEST(test_lost__is_replaced),
+		TEST(test_lost__without_aptpl),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
