@@ -128,6 +128,36 @@ static bool is_ascii(const char *text)
 	return true;
 }
 
+/* What of protection fits the store that LUN stands on; NULL: all. */
+static const char *complain_of_protection(const struct config_lun *lun)
+{
+	const char *kind = lun->stores[0].ops->name;
+	bool in_memory = strcmp(kind, "ram") == 0;
+
+	if (lun->protection == 0)
+		return lun->protection_path != NULL ? "needs \"protection\"" : NULL;
+	if (strcmp(kind, "null") == 0)
+		return "is for a store that keeps its data, not for \"null\"";
+	if (in_memory && lun->protection_path != NULL)
+		return "is for a store that is not in memory";
+	if (!in_memory && lun->protection_path == NULL)
+		return "is needed with \"protection\"";
+	return NULL;
+}
+
+static int check_protection(struct config_check *check, const struct config_target *target,
+			    const struct config_lun *lun)
+{
+	const char *complaint = complain_of_protection(lun);
+	bool is_null = lun->protection != 0 && strcmp(lun->stores[0].ops->name, "null") == 0;
+
+	if (complaint == NULL)
+		return 0;
+	return config_fail(check, lun->place.line, "\"%s\" in LUN %u of %s %s",
+			   is_null ? "protection" : "protection-path", lun->lun, target->name,
+			   complaint);
+}
+
 static int check_lun(struct config_check *check, const struct config_target *target, unsigned index)
 {
 	struct config_lun *lun = &target->luns[index];
@@ -162,7 +192,7 @@ static int check_lun(struct config_check *check, const struct config_target *tar
 				   "vendor, product, revision and serial in LUN %u of %s must be "
 				   "printable ASCII",
 				   lun->lun, target->name);
-	return 0;
+	return check_protection(check, target, lun);
 }
 
 /* An identifier that two LUs share makes multipath take them for one disk. */

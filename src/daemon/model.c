@@ -105,17 +105,9 @@ static int protect_store(struct builder *builder, const struct config_target *ta
 		.reactors = builder->machine->reactors,
 		.reactor_count = builder->machine->reactor_count,
 	};
-	bool in_memory = strcmp(lun->stores[0].ops->name, "ram") == 0;
 	struct store_error error = { .argument = NULL };
-	int rc = -EINVAL;
+	int rc = lun->protection != 0 ? store_protect_open(&config, store, &error) : 0;
 
-	if ((lun->protection_path != NULL) != (lun->protection != 0 && !in_memory))
-		snprintf(error.text, sizeof(error.text), "%s",
-			 lun->protection_path != NULL
-				 ? "protection-path is for protection of what is not in memory"
-				 : "protection needs a protection-path");
-	else
-		rc = lun->protection != 0 ? store_protect_open(&config, store, &error) : 0;
 	if (rc == 0)
 		return 0;
 	store_close(config.data);

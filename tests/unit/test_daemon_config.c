@@ -212,6 +212,21 @@ static const struct {
 	  "t.conf:4: LUN 1 of iqn.2026-11.io.pinion:a is there twice (first in line 3)" },
 	{ TARGET "{ lun = 1; store = \"ram\"; size = 1; block-size = 520; } ); } );",
 	  "t.conf:3: \"block-size\" in LUN 1 of iqn.2026-11.io.pinion:a must be 512 or 4096" },
+	{ TARGET "{ lun = 1; store = \"null\"; size = 1; protection = 1; } ); } );",
+	  "t.conf:3: \"protection\" in LUN 1 of iqn.2026-11.io.pinion:a is for a store that keeps its "
+	  "data, not for \"null\"" },
+	{ TARGET "{ lun = 1; store = \"null\"; size = 1; protection = 1;\n"
+		 "filters = ( { store = \"trace\"; } ); protection-path = \"/x\"; } ); } );",
+	  "t.conf:3: \"protection\" in LUN 1 of iqn.2026-11.io.pinion:a is for a store that keeps its "
+	  "data, not for \"null\"" },
+	{ TARGET "{ lun = 1; store = \"ram\"; size = 1; protection-path = \"/x\"; } ); } );",
+	  "t.conf:3: \"protection-path\" in LUN 1 of iqn.2026-11.io.pinion:a needs \"protection\"" },
+	{ TARGET "{ lun = 1; store = \"ram\"; size = 1; protection = 1; protection-path = \"/x\"; } ); } );",
+	  "t.conf:3: \"protection-path\" in LUN 1 of iqn.2026-11.io.pinion:a is for a store that is "
+	  "not in memory" },
+	{ TARGET "{ lun = 1; store = \"file\"; path = \"/x\"; protection = 3; } ); } );",
+	  "t.conf:3: \"protection-path\" in LUN 1 of iqn.2026-11.io.pinion:a is needed with "
+	  "\"protection\"" },
 	{ TARGET "{ lun = 1; store = \"ram\"; size = 1; naa = \"0x7001405000000001\"; } ); } );",
 	  "t.conf:3: \"naa\" in LUN 1 of iqn.2026-11.io.pinion:a must be 32 hexadecimal digits that "
 	  "begin with 6, or 16 that begin with 2, 3 or 5" },
