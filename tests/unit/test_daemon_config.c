@@ -216,7 +216,7 @@ static const struct {
 	  "t.conf:3: \"protection\" in LUN 1 of iqn.2026-11.io.pinion:a is for a store that keeps its "
 	  "data, not for \"null\"" },
 	{ TARGET "{ lun = 1; store = \"null\"; size = 1; protection = 1;\n"
-		 "filters = ( { store = \"trace\"; } ); protection-path = \"/x\"; } ); } );",
+		 "filters = ( { store = \"trace\"; output = \"/t\"; } ); protection-path = \"/x\"; } ); } );",
 	  "t.conf:3: \"protection\" in LUN 1 of iqn.2026-11.io.pinion:a is for a store that keeps its "
 	  "data, not for \"null\"" },
 	{ TARGET "{ lun = 1; store = \"ram\"; size = 1; protection-path = \"/x\"; } ); } );",
