@@ -263,15 +263,19 @@ static uint64_t blocks_of(const struct protect_op *op)
 	return op->end - op->first;
 }
 
-/* Protection information for a write that brings none: SBC-4 table 133, code 000b. */
+/*
+ * Protection information for a write that brings none: SBC-4 table 133, code 000b. With type 2 the
+ * reference tag would be refused by whoever expects one, so nothing is checked.
+ */
 static void make_pi(struct protect_op *op, uint64_t lba, uint32_t index, uint16_t guard)
 {
 	const struct protect *protect = op->protect;
+	unsigned type = protect->store.traits.protection;
 	bool is_initiators = atomic_load_explicit(&protect->makes_no_tags, memory_order_relaxed);
 	struct store_pi pi = {
 		.guard = guard,
-		.application = is_initiators ? UINT16_MAX : 0,
-		.reference = protect->store.traits.protection == 1 ? (uint32_t)lba : UINT32_MAX,
+		.application = is_initiators || type == 2 ? UINT16_MAX : 0,
+		.reference = type == 1 ? (uint32_t)lba : UINT32_MAX,
 	};
 
 	store_pi_put(&pi, op->pi + index * STORE_PI_BYTES);
