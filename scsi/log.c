@@ -92,6 +92,8 @@ static void put_temperature(const struct scsi_lu *lu, uint16_t from, struct curs
 	(void)lu;
 	if (put_head(out, 0x0000, from, BINARY_LIST, 2))
 		cursor_put_u16(out, NO_TEMPERATURE);
+	if (put_head(out, 0x0001, from, BINARY_LIST, 2)) /* the highest allowed */
+		cursor_put_u16(out, NO_TEMPERATURE);
 }
 
 /*
@@ -177,7 +179,7 @@ static const struct log_page pages[] = {
 	{ .code = 0x03, .last = UNCORRECTED_ERRORS, .put = put_read,
 	  .counts = true, .base = LOG_READ_ERRORS },
 	{ .code = 0x0c, .last = 0x0002, .put = put_provisioning, .is_known = has_threshold },
-	{ .code = 0x0d, .put = put_temperature },
+	{ .code = 0x0d, .last = 0x0001, .put = put_temperature },
 	{ .code = 0x0e, .last = 0x0004, .put = put_start_stop },
 	{ .code = 0x19, .last = 0x0003, .put = put_statistics,
 	  .counts = true, .base = LOG_STATISTICS },

@@ -85,7 +85,8 @@ static void test_spc_log_sense__counts(void **state)
 
 static void test_spc_log_sense__health(void **state)
 {
-	static const uint8_t temperature[] = { 0x8d, 0, 0, 6, 0, 0, 3, 2, 0, 0xff };
+	static const uint8_t temperature[] = { 0x8d, 0,    0, 12, 0, 0, 3, 2,
+					       0,    0xff, 0, 1,  3, 2, 0, 0xff };
 	static const uint8_t cycles[] = { 0x8e, 0, 0, 8, 0, 4, 3, 4, 0, 0, 0, 0 };
 	static const uint8_t exceptions[] = { 0xaf, 0, 0, 8, 0, 0, 3, 4, 0, 0, 0xff, 0xff };
 	struct bed_cmd cmd;
