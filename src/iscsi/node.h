@@ -65,6 +65,9 @@ struct iscsi_core {
 	struct guard_log news;		/* ... and those that are no warnings */
 	struct log_limit limit;		/* of lines about stores that do not end */
 
+	struct timer share;		/* see iscsi/share.c */
+	unsigned sharers;		/* sessions that have memory set aside */
+
 	/* shutting down; see iscsi/shutdown.c */
 	uint64_t drain_start_ns;
 	struct timer drain_timer;

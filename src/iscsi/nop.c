@@ -241,7 +241,6 @@ static void tick(struct timer *timer)
 	}
 	conn->ping_ttt = ISCSI_TAG_NONE;
 	conn->received_at_tick = conn->received;
-	session_grow(conn->session);
 	if (!silent) {
 		start_timer(conn, config->nop_interval_s);
 		return;

@@ -78,8 +78,8 @@ static void destroy(struct iscsi_session *session)
 	task_pool_fini(&session->tasks);
 	if (session->nexus != NULL)
 		scsi_nexus_destroy(session->nexus);
-	session_unreserve(session);
 	list_remove(&session->link);
+	session_unreserve(session);
 	if (session->logged_in)
 		counter_decrement(&session->core->sessions);
 	/* Only now: whoever waits for this session's end finds its nexus gone. */

@@ -88,7 +88,8 @@ struct iscsi_session {
 	uint32_t depth;			/* the most that window may become */
 	uint32_t granted;		/* slots that memory allows: window is no more */
 	uint32_t slot_bytes;		/* of reserve for each slot */
-	uint32_t reserved_slots;
+	uint32_t reserved_slots;	/* for which memory is set aside, with those beside the window */
+	uint64_t done_at_tick;		/* commands; of share.c */
 	struct list held;
 	uint32_t held_bytes;
 	uint64_t serial;		/* of the next task */
@@ -241,10 +242,8 @@ void session_forget_task(struct iscsi_session *session, const struct iscsi_task 
 
 /* Sets it aside for a new session of this depth, or for fewer commands. 0 or -ENOMEM. */
 int session_reserve(struct iscsi_session *session);
+/* Gives it back, for a session that is no longer of its core's. */
 void session_unreserve(struct iscsi_session *session);
-
-/* Tries to bring the window to its full depth again. */
-void session_grow(struct iscsi_session *session);
 
 /* The window was closed as far as the initiator knows and is open now: tells it. */
 void session_announce(struct iscsi_session *session);

@@ -286,9 +286,19 @@ void arena_serve(struct arena *arena)
 	}
 }
 
+size_t arena_reserve_max(const struct arena *arena)
+{
+	return arena->bytes / 2;
+}
+
+size_t arena_reserve_left(const struct arena *arena)
+{
+	return arena_reserve_max(arena) - counter_read(&arena->reserved);
+}
+
 int arena_reserve(struct arena *arena, size_t bytes)
 {
-	if (bytes > arena->bytes / 2 || counter_read(&arena->reserved) > arena->bytes / 2 - bytes)
+	if (bytes > arena_reserve_left(arena))
 		return -EAGAIN;
 	counter_add(&arena->reserved, bytes);
 	return 0;

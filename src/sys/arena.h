@@ -128,6 +128,9 @@ void arena_wait_cancel(struct arena *arena, struct arena_waiter *waiter);
  */
 int arena_reserve(struct arena *arena, size_t bytes);
 void arena_unreserve(struct arena *arena, size_t bytes);
+/* How many bytes may be set aside in all, and how many of them are not yet. */
+size_t arena_reserve_max(const struct arena *arena);
+size_t arena_reserve_left(const struct arena *arena);
 
 /* Serves the line; called by the reactor once in each turn of its loop. */
 void arena_serve(struct arena *arena);

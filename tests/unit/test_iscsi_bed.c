@@ -342,10 +342,19 @@ bool ini_receive(struct ini *ini)
 	return true;
 }
 
+/* It says only what the window is. */
+static bool is_announcement(const struct bhs *bhs)
+{
+	return bhs_opcode(bhs) == ISCSI_OPCODE_NOP_IN && bhs_itt(bhs) == ISCSI_TAG_NONE &&
+	       bhs_ttt(bhs) == ISCSI_TAG_NONE;
+}
+
 void ini_expect(struct ini *ini, uint8_t opcode)
 {
-	if (!ini_receive(ini))
-		fail_msg("no %s comes", iscsi_opcode_name(opcode));
+	do {
+		if (!ini_receive(ini))
+			fail_msg("no %s comes", iscsi_opcode_name(opcode));
+	} while (opcode != ISCSI_OPCODE_NOP_IN && is_announcement(&ini->bhs));
 	if (bhs_opcode(&ini->bhs) != opcode)
 		fail_msg("%s instead of %s", iscsi_opcode_name(bhs_opcode(&ini->bhs)),
 			 iscsi_opcode_name(opcode));

@@ -100,7 +100,7 @@ void ini_free(struct ini *ini);
 void ini_send(struct ini *ini, struct bhs *bhs, const void *data, uint32_t len);
 /* Waits for a PDU: true, with ini->bhs and ini->data; false when none comes. */
 bool ini_receive(struct ini *ini);
-/* The same, and it has to be OPCODE. */
+/* The same, and it has to be OPCODE; what only announces the window is left out before others. */
 void ini_expect(struct ini *ini, uint8_t opcode);
 void ini_expect_nothing(struct ini *ini);
 /* The target closes the connection, with nothing more on it. */

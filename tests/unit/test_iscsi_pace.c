@@ -280,12 +280,12 @@ static void test_pace__beside_memory(void **state)
 		round_of(window(), 2 * TARGET_MS);
 	assert_int_equal(window(), 4);
 	arena_unreserve(arena, taken);
-	for (i = 0; i < 8; i++)
-		session_grow(session);
-	assert_int_equal(session->granted, DEPTH);
-	assert_int_equal(session->window, 4);
-	for (i = 0; i < 100; i++)
+	for (i = 0; i < 40; i++)
+		round_of(window(), 2 * TARGET_MS);
+	assert_int_equal(window(), 4);
+	for (i = 0; i < 600; i++)
 		round_of(window(), 1);
+	assert_int_equal(session->granted, DEPTH);
 	assert_int_equal(window(), DEPTH);
 }
 
