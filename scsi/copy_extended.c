@@ -153,6 +153,18 @@ static int set_lengths(struct copy_op *op, const struct copy_segment *segment, b
 	return fail(op, INEXACT_SEGMENT);
 }
 
+/* A segment that counts bytes: whole blocks on both sides, or it does not come out even. */
+static int set_offsets(struct copy_op *op, const struct copy_segment *segment,
+		       struct copy_span *span)
+{
+	if (!is_aligned(segment->bytes | segment->from_offset, span->from->block_size) ||
+	    !is_aligned(segment->bytes | segment->to_offset, span->to->block_size))
+		return fail(op, INEXACT_SEGMENT);
+	span->from_length = segment->bytes;
+	span->to_length = segment->bytes;
+	return 0;
+}
+
 static int check_access(struct copy_op *op, const struct copy_span *span)
 {
 	if (copy_may_access(op->nexus, span->from, false, &op->failure) &&
@@ -170,15 +182,17 @@ static int start_segment(struct copy_op *op, const struct copy_segment *segment,
 
 	*span = (struct copy_span){ 0 };
 	if (resolve(op, segment->from, &span->from, &from_pad) != 0 ||
-	    resolve(op, segment->to, &span->to, &to_pad) != 0 ||
-	    set_lengths(op, segment, from_pad, to_pad, span) != 0)
+	    resolve(op, segment->to, &span->to, &to_pad) != 0)
 		return -1;
-	if (!is_on_medium(span->from, segment->from_lba, span->from_length))
+	if ((segment->counts_bytes ? set_offsets(op, segment, span)
+				   : set_lengths(op, segment, from_pad, to_pad, span)) != 0)
+		return -1;
+	if (!is_on_medium(span->from, segment->from_lba, segment->from_offset + span->from_length))
 		return fail_range(op, span->from, COPY_SOURCE);
-	if (!is_on_medium(span->to, segment->to_lba, span->to_length))
+	if (!is_on_medium(span->to, segment->to_lba, segment->to_offset + span->to_length))
 		return fail_range(op, span->to, COPY_DESTINATION);
-	span->from_at = segment->from_lba << span->from->block_shift;
-	span->to_at = segment->to_lba << span->to->block_shift;
+	span->from_at = (segment->from_lba << span->from->block_shift) + segment->from_offset;
+	span->to_at = (segment->to_lba << span->to->block_shift) + segment->to_offset;
 	return check_access(op, span);
 }
 

@@ -3,8 +3,8 @@
 #ifndef PINION_SCSI_COPY_LIMITS_H
 #define PINION_SCSI_COPY_LIMITS_H
 
-/* MAXIMUM SEGMENT LENGTH, bytes: the most blocks that a segment can count, of the largest size. */
-#define COPY_SEGMENT_BYTES_MAX (65535u * 4096u)
+/* MAXIMUM SEGMENT LENGTH, bytes: the most that a segment can count, in blocks of the smallest size. */
+#define COPY_SEGMENT_BYTES_MAX 0xfffffe00u
 /* DATA SEGMENT GRANULARITY, a power of two of bytes */
 #define COPY_GRANULARITY 9
 

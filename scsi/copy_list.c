@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * EXTENDED COPY's parameter lists, from bytes: headers, CSCD descriptors (the
- * identification descriptor) and segment descriptors (block to block). SPC-5
- * sections 6.4.3 (CSCD), 6.4.4 (segments), 6.5 and 6.6 (headers).
+ * identification descriptor) and segment descriptors (block to block, in blocks or with
+ * byte offsets). SPC-5 sections 6.4.3 (CSCD), 6.4.4 (segments), 6.5 and 6.6 (headers).
  */
 #include "scsi/copy_list.h"
 
@@ -17,8 +17,7 @@ enum {
 	HEADER_CSCD_LENGTH = 0x20,
 	HEADER_CSCD_TYPE = 0xff,
 	FORMAT_LID4 = 0x01,
-	SEGMENT_REST =
-		0x18, /* DESCRIPTOR LENGTH of a segment, which does not count its first four bytes */
+	LENGTH_UNCOUNTED = 4, /* bytes of a segment that its DESCRIPTOR LENGTH does not count */
 	DESIGNATOR_MAX = 20,
 };
 
@@ -75,17 +74,37 @@ static int parse_cscd(const uint8_t *at, uint32_t offset, struct copy_cscd *out,
 	return 0;
 }
 
+/* With its header; 0: a type that is not for us. */
+static uint32_t segment_length(uint8_t type)
+{
+	switch (type) {
+	case COPY_SEGMENT_BLOCKS:
+		return COPY_SEGMENT_LENGTH;
+	case COPY_SEGMENT_OFFSETS:
+		return COPY_SEGMENT_OFFSETS_LENGTH;
+	default:
+		return 0;
+	}
+}
+
 static int parse_segment(const uint8_t *at, uint32_t offset, struct copy_segment *out,
 			 struct copy_flaw *flaw)
 {
+	*out = (struct copy_segment){ .counts_bytes = at[0] == COPY_SEGMENT_OFFSETS };
 	out->concatenates = at[1] & 0x01;
-	out->counts_destination = at[1] & 0x02;
 	out->from = get_be16(at + 4);
 	out->to = get_be16(at + 6);
-	out->blocks = get_be16(at + 10);
 	out->from_lba = get_be64(at + 12);
 	out->to_lba = get_be64(at + 20);
-	if (get_be16(at + 2) != SEGMENT_REST)
+	if (out->counts_bytes) {
+		out->bytes = get_be32(at + 8);
+		out->from_offset = get_be16(at + 28);
+		out->to_offset = get_be16(at + 30);
+	} else {
+		out->counts_destination = at[1] & 0x02;
+		out->blocks = get_be16(at + 10);
+	}
+	if (get_be16(at + 2) != segment_length(at[0]) - LENGTH_UNCOUNTED)
 		return flaw_at(flaw, INVALID_FIELD_IN_PARAMETER_LIST, offset + 2, 7);
 	return 0;
 }
@@ -105,7 +124,6 @@ static int parse_cscds(const uint8_t *bytes, const struct layout *layout, struct
 	return rc;
 }
 
-/* Segments of other types have other lengths, but none of them is for us. */
 static int parse_segments(const uint8_t *bytes, const struct layout *layout, struct copy_list *out,
 			  struct copy_flaw *flaw)
 {
@@ -113,14 +131,17 @@ static int parse_segments(const uint8_t *bytes, const struct layout *layout, str
 	uint32_t end = at + layout->segments;
 	int rc = 0;
 
-	for (; rc == 0 && at < end; at += COPY_SEGMENT_LENGTH) {
-		if (bytes[at] != COPY_SEGMENT_BLOCKS)
+	while (rc == 0 && at < end) {
+		uint32_t length = segment_length(bytes[at]);
+
+		if (length == 0)
 			return flaw_at(flaw, UNSUPPORTED_SEGMENT_TYPE, at, 7);
-		if (end - at < COPY_SEGMENT_LENGTH)
+		if (end - at < length)
 			return flaw_at(flaw, PARAMETER_LIST_LENGTH_ERROR, layout->segments_at, 7);
 		if (out->segment_count == COPY_SEGMENTS_MAX)
 			return flaw_at(flaw, TOO_MANY_SEGMENT_DESCRIPTORS, layout->segments_at, 7);
 		rc = parse_segment(bytes + at, at, &out->segment[out->segment_count++], flaw);
+		at += length;
 	}
 	return rc;
 }

@@ -12,16 +12,18 @@
 
 #define COPY_CSCDS_MAX       16u
 #define COPY_SEGMENTS_MAX    256u
-#define COPY_CSCD_LENGTH     32u
-#define COPY_SEGMENT_LENGTH  28u
-#define COPY_LIST_HEADER_MAX 48u
+#define COPY_CSCD_LENGTH            32u
+#define COPY_SEGMENT_LENGTH         28u
+#define COPY_SEGMENT_OFFSETS_LENGTH 32u
+#define COPY_LIST_HEADER_MAX        48u
 /* MAXIMUM DESCRIPTOR LIST LENGTH */
 #define COPY_DESCRIPTORS_MAX \
-	(COPY_CSCDS_MAX * COPY_CSCD_LENGTH + COPY_SEGMENTS_MAX * COPY_SEGMENT_LENGTH)
+	(COPY_CSCDS_MAX * COPY_CSCD_LENGTH + COPY_SEGMENTS_MAX * COPY_SEGMENT_OFFSETS_LENGTH)
 #define COPY_LIST_MAX            (COPY_LIST_HEADER_MAX + COPY_DESCRIPTORS_MAX)
 
 #define COPY_CSCD_IDENTIFICATION 0xe4 /* descriptor type codes */
 #define COPY_SEGMENT_BLOCKS      0x02
+#define COPY_SEGMENT_OFFSETS     0x0a /* block device to block device with offset */
 #define COPY_CSCD_SELF           0xffff /* CSCD descriptor ID: the logical unit with the copy manager */
 
 /* LIST ID USAGE */
@@ -48,7 +50,10 @@ struct copy_segment {
 	uint16_t from, to; /* CSCD descriptor IDs */
 	bool counts_destination; /* DC: BLOCKS are of the destination's size */
 	bool concatenates; /* CAT */
+	bool counts_bytes; /* COPY_SEGMENT_OFFSETS: BYTES, and from so many bytes after the LBAs on */
 	uint16_t blocks;
+	uint32_t bytes;
+	uint16_t from_offset, to_offset;
 	uint64_t from_lba, to_lba;
 };
 

@@ -89,7 +89,7 @@ int spc_copy_status_lid1(struct scsi_cmd *cmd, struct cursor *out)
 int spc_copy_parameters(struct scsi_cmd *cmd, struct cursor *out)
 {
 	(void)cmd;
-	cursor_put_u32(out, 42); /* AVAILABLE DATA */
+	cursor_put_u32(out, 43); /* AVAILABLE DATA */
 	cursor_put_u32(out, 0x01000000); /* SNLID: LIST ID USAGE 11b is for us */
 	cursor_put_u16(out, COPY_CSCDS_MAX);
 	cursor_put_u16(out, COPY_SEGMENTS_MAX);
@@ -105,8 +105,9 @@ int spc_copy_parameters(struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u8(out, 0);
 	cursor_put_u8(out, 0);
 	cursor_put_zeros(out, 3);
-	cursor_put_u8(out, 2);
+	cursor_put_u8(out, 3);
 	cursor_put_u8(out, COPY_SEGMENT_BLOCKS);
+	cursor_put_u8(out, COPY_SEGMENT_OFFSETS);
 	cursor_put_u8(out, COPY_CSCD_IDENTIFICATION);
 	return SCSI_DONE;
 }

@@ -93,8 +93,9 @@ static void put_descriptors(struct cursor *out)
 {
 	size_t at = begin(out, SUPPORTED_DESCRIPTORS);
 
-	cursor_put_u8(out, 2);
+	cursor_put_u8(out, 3);
 	cursor_put_u8(out, COPY_SEGMENT_BLOCKS);
+	cursor_put_u8(out, COPY_SEGMENT_OFFSETS);
 	cursor_put_u8(out, COPY_CSCD_IDENTIFICATION);
 	end(out, at);
 }

@@ -290,6 +290,90 @@ static void test_extended_copy__odd_ends(void **state)
 	free(all);
 }
 
+/* Block to block with offset: bytes are counted, from so many after the LBAs on. */
+static uint8_t *list_bytes(struct xlist *list, uint64_t from_lba, uint16_t from_offset,
+			   uint64_t to_lba, uint16_t to_offset)
+{
+	uint8_t *at = list_segment(list, 0, 1, from_lba, to_lba, 0);
+
+	at[0] = 0x0a;
+	at[3] = 0x1c;
+	put_be16(at + 28, from_offset);
+	put_be16(at + 30, to_offset);
+	list->segments += 4;
+	return at;
+}
+
+static void test_extended_copy__bytes_and_offsets(void **state)
+{
+	struct bed *bed = *state;
+	static struct xlist list;
+	struct bed_cmd cmd;
+	/* From small block 23 to large block 4. */
+	uint8_t *all = expected(bed, 23 * 512, 4 * 4096, 1024 * 1024);
+
+	list_begin(&list, false, 0);
+	list_cscd(&list, bed->lu);
+	list_cscd(&list, bed->second_lu);
+	put_be32(list_bytes(&list, 20, 3 * 512, 3, 4096) + 8, 1024 * 1024);
+	/* One that copies nothing, and one of the other kind. */
+	list_bytes(&list, 0, 0, 0, 0);
+	list_segment(&list, 0, 1, 0, 0, 8);
+	memcpy(all, bed_medium(bed, 0), 4096);
+	list_finish(&list, bed, &cmd, 1);
+	assert_int_equal(bed_run(&cmd), 0x00);
+	expect_second(bed, all);
+}
+
+static void test_extended_copy__bytes_that_are_no_blocks(void **state)
+{
+	static const struct {
+		uint16_t from_offset, to_offset;
+		uint32_t bytes;
+	} cases[] = { { 1, 0, 4096 }, { 0, 512, 4096 }, { 0, 0, 4097 }, { 0, 0, 512 } };
+	struct bed *bed = *state;
+	static struct xlist list;
+	struct bed_cmd cmd;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint8_t *at;
+
+		list_begin(&list, false, 0);
+		list_cscd(&list, bed->lu);
+		list_cscd(&list, bed->second_lu);
+		at = list_bytes(&list, 0, cases[i].from_offset, 0, cases[i].to_offset);
+		put_be32(at + 8, cases[i].bytes);
+		list_finish(&list, bed, &cmd, 1);
+		assert_int_equal(bed_get(&cmd), 0x02);
+		expect_aborted(&cmd, 0x260a, 0); /* UNEXPECTED INEXACT SEGMENT */
+		bed_release(&cmd);
+	}
+}
+
+static void test_extended_copy__bytes_behind_the_end(void **state)
+{
+	struct bed *bed = *state;
+	uint64_t from_last = bed->lu->blocks - 8, to_last = bed->second_lu->blocks - 1;
+	static struct xlist list;
+	struct bed_cmd cmd;
+
+	for (unsigned i = 0; i < 5; i++) {
+		uint8_t *at;
+
+		list_begin(&list, false, 0);
+		list_cscd(&list, bed->lu);
+		list_cscd(&list, bed->second_lu);
+		at = list_bytes(&list, from_last + (i == 1), i == 2 ? 512 : 0, to_last + (i == 3),
+				i == 4 ? 4096 : 0);
+		put_be32(at + 8, 4096);
+		list_finish(&list, bed, &cmd, 1);
+		assert_int_equal(bed_get(&cmd), i == 0 ? 0x00 : 0x02);
+		if (i != 0)
+			expect_aborted(&cmd, 0x0d02, 0);
+		bed_release(&cmd);
+	}
+}
+
 /* ---- who and where --------------------------------------------------------------------- */
 
 static void test_extended_copy__by_other_names(void **state)
@@ -491,9 +575,9 @@ static void test_receive_copy_results__failure(void **state)
 
 static void test_receive_copy_results__parameters(void **state)
 {
-	static const uint8_t wanted[46] = {
-		0, 0,    0, 42,   0x01, 0,    0, 0,         0,  16, 1,        0,    0,
-		0, 0x1e, 0, 0x0f, 0xff, 0xf0, 0, [35] = 16, 16, 9,  [43] = 2, 0x02, 0xe4,
+	static const uint8_t wanted[47] = {
+		0, 0,    0, 43,   0x01, 0,    0, 0,         0,  16, 1,        0,    0,    0,
+		0x22, 0, 0xff, 0xff, 0xfe, 0, [35] = 16, 16, 9,  [43] = 3, 0x02, 0x0a, 0xe4,
 	};
 	struct bed *bed = *state;
 	struct bed_cmd ask;
@@ -870,6 +954,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_extended_copy__between_block_sizes, setup_4k,
 						bed_teardown_state),
 		cmocka_unit_test_setup_teardown(test_extended_copy__odd_ends, setup_4k, bed_teardown_state),
+		cmocka_unit_test_setup_teardown(test_extended_copy__bytes_and_offsets, setup_4k,
+						bed_teardown_state),
+		cmocka_unit_test_setup_teardown(test_extended_copy__bytes_that_are_no_blocks,
+						setup_4k, bed_teardown_state),
+		cmocka_unit_test_setup_teardown(test_extended_copy__bytes_behind_the_end, setup_4k,
+						bed_teardown_state),
 		CASE(test_extended_copy__by_other_names),
 		CASE(test_extended_copy__who_is_not_there),
 		CASE(test_extended_copy__beyond_the_medium),

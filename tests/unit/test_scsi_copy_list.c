@@ -128,6 +128,53 @@ static void test_copy_list_parse__any_byte_missing(void **state)
 	}
 }
 
+/* Block to block with offset, between two of the usual kind. */
+static void test_copy_list_parse__with_offsets(void **state)
+{
+	uint8_t bytes[1000];
+	uint8_t *at = bytes + 16 + 64 + 28;
+
+	(void)state;
+	lid1(bytes, CSCDS, SEGMENTS);
+	memmove(at + 32, at, 28);
+	memset(at, 0, 32);
+	at[0] = 0x0a;
+	at[1] = 0x01;
+	at[3] = 0x1c;
+	put_be16(at + 4, 1);
+	put_be16(at + 6, 0xffff);
+	put_be32(at + 8, 0xfffefdfc);
+	put_be64(at + 12, 0x1122334455667788);
+	put_be64(at + 20, 0x99aabbccddeeff00);
+	put_be16(at + 28, 0x0200);
+	put_be16(at + 30, 0x1000);
+	put_be32(bytes + 8, 28 + 32 + 28);
+	assert_int_equal(copy_list_parse_lid1(bytes, 16 + 64 + 88, &list, &flaw), 0);
+	assert_int_equal(list.segment_count, 3);
+	assert_false(list.segment[0].counts_bytes);
+	assert_true(list.segment[1].counts_bytes);
+	assert_true(list.segment[1].concatenates);
+	assert_int_equal(list.segment[1].from, 1);
+	assert_int_equal(list.segment[1].to, 0xffff);
+	assert_int_equal(list.segment[1].bytes, 0xfffefdfc);
+	assert_int_equal(list.segment[1].from_lba, 0x1122334455667788);
+	assert_int_equal(list.segment[1].to_lba, 0x99aabbccddeeff00);
+	assert_int_equal(list.segment[1].from_offset, 0x0200);
+	assert_int_equal(list.segment[1].to_offset, 0x1000);
+	assert_false(list.segment[2].counts_bytes);
+	assert_int_equal(list.segment[2].blocks, 0x101);
+	/* The length of the other kind. */
+	at[3] = 0x18;
+	assert_int_not_equal(copy_list_parse_lid1(bytes, 16 + 64 + 88, &list, &flaw), 0);
+	assert_int_equal(flaw.code, 0x2600);
+	assert_int_equal(flaw.field, 16 + 64 + 28 + 2);
+	/* The last four bytes are missing. */
+	at[3] = 0x1c;
+	put_be32(bytes + 8, 28 + 28);
+	assert_int_not_equal(copy_list_parse_lid1(bytes, 16 + 64 + 56, &list, &flaw), 0);
+	assert_int_equal(flaw.code, 0x1a00);
+}
+
 static void test_copy_list_parse__as_many_as_there_may_be(void **state)
 {
 	uint8_t *bytes = malloc(20000);
@@ -194,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy_list_parse__reads_both_kinds),
 		cmocka_unit_test(test_copy_list_parse__any_byte_missing),
+		cmocka_unit_test(test_copy_list_parse__with_offsets),
 		cmocka_unit_test(test_copy_list_parse__as_many_as_there_may_be),
 		cmocka_unit_test(test_copy_list_parse__tells_what_is_wrong),
 	};
