@@ -543,6 +543,43 @@ static void test_get__of_nothing(void **state)
 	bed_disconnect(bed);
 }
 
+/* A status that is numbered, but in line behind the R2T, is not to be missed yet. */
+static void test_get__r2t_before_a_status(void **state)
+{
+	struct bed *bed = *state;
+	struct transport_task get, put;
+	struct pdu pdu;
+
+	bed_default_keys(bed);
+	bed_connect(bed, false);
+	task_init(bed, &get, 42);
+	get.get_offset = 0;
+	get.get_length = 512;
+	transport_get_data(bed->conn, &get);
+	task_init(bed, &put, 43);
+	set32(put.response.raw + 24, bed->numbers.stat_sn++);
+	transport_put_data(bed->conn, &put);
+	bed_run(bed);
+	assert_true(take_pdu(bed, &pdu));
+	assert_int_equal(pdu.header[0], 0x31);
+	assert_int_equal(get32(pdu.header + 24), 100);
+	assert_true(take_pdu(bed, &pdu));
+	assert_int_equal(pdu.header[0], 0x21);
+	assert_int_equal(get32(pdu.header + 24), 100);
+	bed_forget(bed);
+	bed->conn->ops->task_end(bed->conn, &get);
+	bed_run(bed);
+	task_init(bed, &get, 45);
+	get.get_offset = 0;
+	get.get_length = 512;
+	transport_get_data(bed->conn, &get);
+	bed_run(bed);
+	assert_true(take_pdu(bed, &pdu));
+	assert_int_equal(pdu.header[0], 0x31);
+	assert_int_equal(get32(pdu.header + 24), 101);
+	bed_disconnect(bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -552,6 +589,7 @@ int main(void)
 		cmocka_unit_test(test_get__more_than_slots),
 		cmocka_unit_test(test_get__data_in_any_pieces),
 		cmocka_unit_test(test_get__of_nothing),
+		cmocka_unit_test(test_get__r2t_before_a_status),
 		cmocka_unit_test(test_violation__each),
 		cmocka_unit_test(test_violation__lun),
 		cmocka_unit_test(test_violation__data_sn_repeated),

@@ -218,7 +218,7 @@ static void cut_r2t(struct stream *stream, struct stream_task *st, const struct 
 				    .lun = task->lun,
 				    .itt = task->itt,
 				    .ttt = slot->ttt,
-				    .stat_sn = numbers->stat_sn,
+				    .stat_sn = stream->tx.stat_sn,
 				    .exp_cmd_sn = numbers->window->exp_cmd_sn,
 				    .max_cmd_sn = numbers->window->max_cmd_sn,
 				    .r2t_sn = slot->r2t_sn,

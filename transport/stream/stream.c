@@ -233,6 +233,7 @@ static int enable(struct transport_conn *conn, const struct transport_keys *keys
 	stream->is_enabled = true;
 	notice(conn, keys->send_data_max);
 	stream->solicit.is_unordered = !keys->data_pdu_in_order;
+	stream->tx.stat_sn = conn->numbers->stat_sn;
 	stream->tx.burst_max = (uint32_t)align_down(keys->max_burst, 4);
 	stream->tx.flags = (keys->header_digest ? TX_HEADER_DIGEST : 0) |
 			   (keys->data_digest ? TX_DATA_DIGEST : 0);

@@ -205,6 +205,7 @@ struct stream_tx {
 	uint32_t segment_max;	/* of Data-In: send_data_max and max_burst in whole words */
 	uint32_t burst_max;
 	uint32_t layout;	/* counts changes of the segments' length */
+	uint32_t stat_sn;	/* the next one for the peer: behind all that has been cut */
 	uint8_t flags;		/* for items queued from now on */
 };
 

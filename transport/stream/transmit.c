@@ -16,6 +16,7 @@
 
 #include "base/container.h"
 #include "base/crc32c.h"
+#include "proto/sn.h"
 #include "transport/stream/stream.h"
 
 /* --- a batch --- */
@@ -110,6 +111,21 @@ static void add_extents(struct tx_batch *batch, const struct extents *extents, u
 
 /* --- cutting --- */
 
+/*
+ * BHS, a status, is cut. What is numbered already and still in line behind an R2T does not
+ * count for that: an initiator that has more than it has seen announced asks for it again.
+ */
+static void note_status(struct stream *stream, const struct bhs *bhs)
+{
+	stream->tx.stat_sn = sn_max(stream->tx.stat_sn, bhs_stat_sn(bhs) + 1);
+}
+
+/* RFC 7143 section 11.19: ours, which asks or tells something, uses up no StatSN. */
+static bool is_unnumbered(const struct bhs *bhs)
+{
+	return bhs_opcode(bhs) == ISCSI_OPCODE_NOP_IN && bhs_itt(bhs) == ISCSI_TAG_NONE;
+}
+
 static bool cut_pdu(struct stream *stream, struct tx_item *item)
 {
 	struct transport_pdu *pdu =
@@ -118,6 +134,8 @@ static bool cut_pdu(struct stream *stream, struct tx_item *item)
 	struct bhs *bhs = transmit_header(batch);
 
 	*bhs = pdu->bhs;
+	if (!is_unnumbered(bhs))
+		note_status(stream, bhs);
 	bhs_set_data_len(bhs, pdu->data_length);
 	transmit_seal_header(batch, bhs, item->flags);
 	add_data(batch, pdu->data, pdu->data_length, item->flags);
@@ -179,10 +197,12 @@ static bool cut_data_in(struct stream *stream, struct transport_task *task, stru
 		ask_for_acknowledge(bhs, task);
 	put_be32(bhs->raw + BHS_AT_DATA_SN, st->data_sn++);
 	put_be32(bhs->raw + BHS_AT_BUFFER_OFFSET, st->put_offset);
-	if (has_status)
+	if (has_status) {
 		put_status(bhs, &task->response);
-	else
+		note_status(stream, bhs);
+	} else {
 		bhs_set_window(bhs, numbers->window->exp_cmd_sn, numbers->window->max_cmd_sn);
+	}
 	transmit_seal_header(batch, bhs, st->put.flags);
 	add_extents(batch, task->data, st->put_offset, length, st->put.flags);
 	st->put_offset += length;
@@ -199,6 +219,7 @@ static void cut_response(struct stream *stream, struct transport_task *task, str
 
 	put_be32(task->response.raw + BHS_AT_DATA_SN, st->data_sn);
 	*bhs = task->response;
+	note_status(stream, bhs);
 	bhs_set_data_len(bhs, task->sense_length);
 	transmit_seal_header(batch, bhs, st->put.flags);
 	add_data(batch, task->sense, task->sense_length, st->put.flags);
