@@ -195,10 +195,9 @@ static const struct scsi_port_ops port = {
 	.terminate_data_transfer = port_terminate,
 };
 
-/* ---- all of it, made for each input, so that each gives the same again ---- */
+/* All of it, made for each input (but for what takes long), so that each gives the same again. */
 
 struct bed {
-	struct memory *memory;
 	struct reactor *reactor;
 	struct fuzz_store store[2];
 	struct scsi_lu *lu[2];
@@ -207,6 +206,13 @@ struct bed {
 	struct fuzz_cmd cmd[COMMANDS_MAX];
 	unsigned count;
 };
+
+/* Stays from input to input. */
+static struct {
+	struct memory *memory;
+	struct reactor *reactor;
+	struct region *region[2];
+} machine;
 
 static void add_lu(struct bed *bed, unsigned i)
 {
@@ -232,29 +238,41 @@ static void add_lu(struct bed *bed, unsigned i)
 		.mappable = i == 0,
 	};
 	list_init(&store->held);
-	CHECK(memory_region_create(bed->memory, MEDIUM, -1, REGION_SHARED, &store->region) == 0);
+	store->region = machine.region[i];
+	memset(store->region->base, 0, MEDIUM);
 	CHECK(scsi_lu_create(&config, &lu, error, sizeof(error)) == 0);
 	CHECK(scsi_target_add(bed->target, i * 3, lu) == 0);
 	bed->lu[i] = lu;
 }
 
-static void make(struct bed *bed)
+static void make_machine(void)
 {
 	struct memory_config memory = { MEMORY_OFF, MEMORY_OFF };
 	struct reactor_config reactor = { .cpu = -1, .engine = ENGINE_EPOLL, .arena_bytes = ARENA };
+
+	CHECK(memory_create(&memory, &machine.memory) == 0);
+	reactor.memory = machine.memory;
+	CHECK(reactor_create(&reactor, &machine.reactor) == 0);
+	for (unsigned i = 0; i < 2; i++)
+		CHECK(memory_region_create(machine.memory, MEDIUM, -1, REGION_SHARED,
+					   &machine.region[i]) == 0);
+	/* Room for what comes unasked. */
+	CHECK(arena_reserve(reactor_arena(machine.reactor), ARENA / 2) == 0);
+}
+
+static void make(struct bed *bed)
+{
 	struct scsi_nexus_config nexus = { .initiator_port = "i", .target_port = "t" };
 
-	CHECK(memory_create(&memory, &bed->memory) == 0);
-	reactor.memory = bed->memory;
-	CHECK(reactor_create(&reactor, &bed->reactor) == 0);
+	if (machine.memory == NULL)
+		make_machine();
+	bed->reactor = machine.reactor;
 	CHECK(scsi_target_create("fuzz", &bed->target) == 0);
 	add_lu(bed, 0);
 	add_lu(bed, 1);
 	nexus.target = bed->target;
 	nexus.reactor = bed->reactor;
 	CHECK(scsi_nexus_create(&nexus, &bed->nexus) == 0);
-	/* Room for what comes unasked. */
-	CHECK(arena_reserve(reactor_arena(bed->reactor), ARENA / 2) == 0);
 }
 
 static void unmake(struct bed *bed)
@@ -265,10 +283,6 @@ static void unmake(struct bed *bed)
 	CHECK(info.free == info.bytes && info.waiters == 0);
 	scsi_nexus_destroy(bed->nexus);
 	scsi_target_destroy(bed->target);
-	for (unsigned i = 0; i < 2; i++)
-		memory_region_destroy(bed->memory, bed->store[i].region);
-	reactor_destroy(bed->reactor);
-	memory_destroy(bed->memory);
 }
 
 static uint64_t lun_of(uint8_t selector)

@@ -44,7 +44,6 @@ struct bed {
 	bool keeper_fails;
 	const uint8_t *kept;
 	size_t kept_length;
-	struct memory *memory;
 	struct reactor *reactor;
 	struct scsi_lu *lu;
 	struct scsi_target *target;
@@ -151,13 +150,25 @@ static void join(struct bed *bed, unsigned who)
 	CHECK(scsi_nexus_create(&config, &bed->nexus[who]) == 0);
 }
 
-static void make(struct bed *bed)
+/* Stay from input to input: to make them takes the machine long. */
+static struct memory *the_memory;
+static struct reactor *the_reactor;
+
+static void make_machine(void)
 {
 	struct memory_config memory = { MEMORY_OFF, MEMORY_OFF };
 	struct reactor_config reactor = { .cpu = -1,
 					  .engine = ENGINE_EPOLL,
 					  .arena_bytes = 8 << 20 };
-	struct store_argument size = { "size", "1M" };
+
+	CHECK(memory_create(&memory, &the_memory) == 0);
+	reactor.memory = the_memory;
+	CHECK(reactor_create(&reactor, &the_reactor) == 0);
+}
+
+static void make(struct bed *bed)
+{
+	struct store_argument size = { "size", "128K" };
 	struct store_config store = { .reactor_count = 1, .arguments = &size, .argument_count = 1 };
 	struct scsi_lu_config lu = {
 		.block_size = 512, .thin = true, .removable = true, .seed = "x"
@@ -166,10 +177,10 @@ static void make(struct bed *bed)
 	char error[100];
 
 	bed->keeper.ops = &keeper_ops;
-	CHECK(memory_create(&memory, &bed->memory) == 0);
-	reactor.memory = bed->memory;
-	CHECK(reactor_create(&reactor, &bed->reactor) == 0);
-	store.memory = bed->memory;
+	if (the_memory == NULL)
+		make_machine();
+	bed->reactor = the_reactor;
+	store.memory = the_memory;
 	store.reactors = &bed->reactor;
 	CHECK(store_open(store_kind("ram"), &store, &lu.store, &why) == 0);
 	lu.keeper = &bed->keeper;
@@ -195,8 +206,6 @@ static void unmake(struct bed *bed)
 	arena_get_info(reactor_arena(bed->reactor), &info);
 	CHECK(info.free == info.bytes && info.waiters == 0);
 	scsi_target_destroy(bed->target);
-	reactor_destroy(bed->reactor);
-	memory_destroy(bed->memory);
 }
 
 static void run(struct bed *bed, struct fuzz_cmd *cmd, const uint8_t *header, const uint8_t *list,

@@ -117,7 +117,6 @@ static void keep_next(struct fuzz_keeper *keeper)
 /* ---- all of it ---- */
 
 struct bed {
-	struct memory *memory;
 	struct reactor *reactor;
 	struct store store;
 	struct fuzz_keeper keeper;
@@ -226,14 +225,24 @@ static void ask(struct bed *bed)
 		run(bed, questions[i], NULL, 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Stays from input to input: to make it takes the machine long. */
+static struct reactor *the_reactor;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void make_reactor(void)
 {
 	struct memory_config memory = { MEMORY_OFF, MEMORY_OFF };
 	struct reactor_config reactor = { .cpu = -1,
 					  .engine = ENGINE_EPOLL,
 					  .arena_bytes = 4 << 20 };
+
+	CHECK(memory_create(&memory, &reactor.memory) == 0);
+	CHECK(reactor_create(&reactor, &the_reactor) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
 	struct bed *bed = calloc(1, sizeof(*bed));
 
 	CHECK(bed != NULL);
@@ -247,9 +256,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						   .volatile_cache = true };
 	bed->keeper.keeper.ops = &keeper_ops;
 	list_init(&bed->keeper.queue);
-	CHECK(memory_create(&memory, &bed->memory) == 0);
-	reactor.memory = bed->memory;
-	CHECK(reactor_create(&reactor, &bed->reactor) == 0);
+	if (the_reactor == NULL)
+		make_reactor();
+	bed->reactor = the_reactor;
 	start(bed);
 	for (unsigned i = 0; i < COMMANDS_MAX && size >= HEAD; i++) {
 		uint16_t length = (uint16_t)min(get_be16(data + 16), size - HEAD);
@@ -265,8 +274,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	stop(bed);
 	for (unsigned i = 0; i < BLOBS_MAX; i++)
 		free(bed->keeper.blobs[i].data);
-	reactor_destroy(bed->reactor);
-	memory_destroy(bed->memory);
 	free(bed);
 	return 0;
 }
