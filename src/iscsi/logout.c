@@ -127,6 +127,9 @@ void logout_answer(struct iscsi_conn *conn)
 {
 	bool discovery = session_is_discovery(conn->session);
 
+	/* Whoever has the answer finds nothing of the session's any more, by whichever reactor. */
+	if (conn->logout_reason == ISCSI_LOGOUT_CLOSE_SESSION && !discovery)
+		scsi_nexus_lost(conn->session->nexus);
 	send_response(conn, conn->logout_itt, conn->logout_response);
 	conn_terminate(conn, true, discovery ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
 		       "logged out of %s", discovery ? "discovery" : conn->session->target->name);

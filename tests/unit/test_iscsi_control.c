@@ -498,6 +498,44 @@ static void test_logout__session(void **state)
 	assert_true(bed_has_logged(&bed, "logged out"));
 }
 
+/* Who logs in elsewhere when he has the answer finds nothing of the session's any more. */
+static void test_logout__ends_the_nexus_before_the_answer(void **state)
+{
+	const struct ini_command reserve = { .cdb = { 0x16 }, .flags = 0x80 };
+	const struct ini_command ready = { .flags = 0x80 };
+	struct ini other;
+	uint32_t itt;
+
+	(void)state;
+	bed_start(&bed);
+	bed.next_reactor = bed.reactors[0];
+	ini_connect(&ini, &bed);
+	ini_login(&ini, NULL, 0);
+	ini_clear_attention(&ini);
+	bed.next_reactor = bed.reactors[1];
+	ini_connect(&other, &bed);
+	other.isid[5]++;
+	ini_login(&other, NULL, 0);
+	ini_clear_attention(&other);
+	bed.next_reactor = NULL;
+	itt = ini_command(&ini, &reserve);
+	ini_expect_response(&ini, itt, 0x00, NULL);
+	itt = ini_command(&other, &ready);
+	ini_expect_response(&other, itt, 0x18, NULL);
+	/* The reactor of the one does no more than to answer. */
+	ini_logout(&ini, ISCSI_LOGOUT_CLOSE_SESSION, 0);
+	for (unsigned turns = 0; turns < 100 && loop_available(ini.loop) == 0; turns++)
+		reactor_turn(bed.reactors[0], 0);
+	assert_int_not_equal(loop_available(ini.loop), 0);
+	itt = ini_command(&other, &ready);
+	for (unsigned turns = 0; turns < 100 && loop_available(other.loop) == 0; turns++)
+		reactor_turn(bed.reactors[1], 0);
+	ini_expect_response(&other, itt, 0x00, NULL);
+	expect_logout(ISCSI_LOGOUT_RESPONSE_CLOSED);
+	ini_expect_closed(&ini);
+	ini_free(&other);
+}
+
 static void test_logout__connection(void **state)
 {
 	(void)state;
@@ -912,6 +950,7 @@ int main(void)
 		CASE(test_text__segments_become_shorter_and_longer),
 		CASE(test_text__endless),
 		CASE(test_logout__session),
+		CASE(test_logout__ends_the_nexus_before_the_answer),
 		CASE(test_logout__connection),
 		CASE(test_logout__waits_for_tasks),
 		CASE(test_logout__discovery),
