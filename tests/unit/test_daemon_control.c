@@ -21,7 +21,12 @@
 #include "base/clock.h"
 #include "daemon/control_protocol.h"
 
-enum { TIMEOUT_MS = 300, LARGE = 4 << 20 };
+enum {
+	TIMEOUT_MS = 300, /* where a test waits for it; elsewhere it is never reached */
+	NEVER_MS = 600000,
+	PATIENCE_MS = 60000,
+	LARGE = 4 << 20,
+};
 
 struct fixture {
 	char folder[64];
@@ -53,18 +58,19 @@ static struct json_object *handle(void *context, struct json_object *request, ch
 	return NULL;
 }
 
-static int create(const char *path, struct control **out, char *error, size_t error_size)
+static int create(const char *path, unsigned timeout_ms, struct control **out, char *error,
+		  size_t error_size)
 {
 	const struct control_config config = {
 		.path = path,
-		.timeout_ms = TIMEOUT_MS,
+		.timeout_ms = timeout_ms,
 		.handle = handle,
 	};
 
 	return control_create(&config, out, error, error_size);
 }
 
-static int setup(void **state)
+static int setup_with(void **state, unsigned timeout_ms)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	char error[300];
@@ -72,10 +78,21 @@ static int setup(void **state)
 	snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/pinion-test-XXXXXX");
 	assert_non_null(mkdtemp(fixture->folder));
 	snprintf(fixture->path, sizeof(fixture->path), "%s/run/c.sock", fixture->folder);
-	assert_int_equal(create(fixture->path, &fixture->control, error, sizeof(error)), 0);
+	assert_int_equal(create(fixture->path, timeout_ms, &fixture->control, error, sizeof(error)),
+			 0);
 	assert_int_equal(control_start(fixture->control), 0);
 	*state = fixture;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, NEVER_MS);
+}
+
+static int setup_impatient(void **state)
+{
+	return setup_with(state, TIMEOUT_MS);
 }
 
 static int teardown(void **state)
@@ -115,7 +132,7 @@ static const char *line(int fd)
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 
 	while (used < sizeof(text) - 1) {
-		assert_int_equal(poll(&poll_fd, 1, 5000), 1);
+		assert_int_equal(poll(&poll_fd, 1, PATIENCE_MS), 1);
 		if (recv(fd, text + used, 1, 0) <= 0 || text[used] == '\n')
 			break;
 		used++;
@@ -141,15 +158,26 @@ static void test_control__requests_and_refusals(void **state)
 	assert_string_equal(ask(fd, "{}\r"), "{\"ok\":false,\"error\":\"refused\"}");
 	/* Blank lines ask nothing. */
 	put(fd, "\n  \n\r\n", 6);
-	assert_string_equal(ask(fd, "{\"command\":\"echo\",\"word\":2}"), "{\"ok\":true,\"result\":2}");
+	assert_string_equal(ask(fd, "{\"command\":\"echo\",\"word\":2}"),
+			    "{\"ok\":true,\"result\":2}");
 	close(fd);
 }
 
 static void test_control__no_json_is_answered_and_survived(void **state)
 {
 	static const char *const garbage[] = {
-		"x", "{", "{}{}", "[]", "5", "\"a\"", "null", "{\"command\":\"echo\"", "{'a':1}",
-		"{\"a\":[[[[[[[[[[[[[[1]]]]]]]]]]]]]]}", "{\"command\":\"\xff\xfe\"}", "GET / HTTP/1.1",
+		"x",
+		"{",
+		"{}{}",
+		"[]",
+		"5",
+		"\"a\"",
+		"null",
+		"{\"command\":\"echo\"",
+		"{'a':1}",
+		"{\"a\":[[[[[[[[[[[[[[1]]]]]]]]]]]]]]}",
+		"{\"command\":\"\xff\xfe\"}",
+		"GET / HTTP/1.1",
 		"{\"a\":1e99999}extra",
 	};
 	int fd = dial(*state);
@@ -158,7 +186,8 @@ static void test_control__no_json_is_answered_and_survived(void **state)
 		assert_true(strncmp(ask(fd, garbage[i]), "{\"ok\":false,\"error\":\"", 21) == 0);
 	put(fd, "{\"command\":\0\"echo\"}\n", 20);
 	assert_true(strncmp(line(fd), "{\"ok\":false,", 12) == 0);
-	assert_string_equal(ask(fd, "{\"command\":\"echo\",\"word\":3}"), "{\"ok\":true,\"result\":3}");
+	assert_string_equal(ask(fd, "{\"command\":\"echo\",\"word\":3}"),
+			    "{\"ok\":true,\"result\":3}");
 	close(fd);
 }
 
@@ -210,6 +239,7 @@ static void test_control__slow_clients_are_dropped(void **state)
 	int writer = dial(*state);
 	int reader = dial(*state);
 	int idle = dial(*state);
+	struct pollfd closed = { .fd = reader, .events = POLLRDHUP };
 	uint64_t start = clock_monotonic_ns();
 	char byte;
 
@@ -218,13 +248,14 @@ static void test_control__slow_clients_are_dropped(void **state)
 	put(reader, "{\"command\":\"large\"}\n", 20);
 	assert_string_equal(line(writer), "");
 	assert_true(clock_monotonic_ns() - start >= TIMEOUT_MS * CLOCK_NS_PER_MS / 2);
-	usleep(TIMEOUT_MS * 1000);
+	assert_int_equal(poll(&closed, 1, PATIENCE_MS), 1);
 	start = 0;
 	while (recv(reader, &byte, 1, 0) == 1 && start < LARGE)
 		start++;
 	assert_true(start < LARGE);
 	/* One that owes nothing stays. */
-	assert_string_equal(ask(idle, "{\"command\":\"echo\",\"word\":1}"), "{\"ok\":true,\"result\":1}");
+	assert_string_equal(ask(idle, "{\"command\":\"echo\",\"word\":1}"),
+			    "{\"ok\":true,\"result\":1}");
 	close(writer);
 	close(reader);
 	close(idle);
@@ -253,6 +284,7 @@ static void test_control__a_large_answer_arrives(void **state)
 static void test_control__too_many_clients(void **state)
 {
 	int fds[CONTROL_CLIENTS_MAX];
+	const char *answer;
 	int one_more;
 
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
@@ -265,10 +297,17 @@ static void test_control__too_many_clients(void **state)
 	close(one_more);
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		close(fds[i]);
-	usleep(50000);
-	one_more = dial(*state);
-	assert_string_equal(ask(one_more, "{}"), "{\"ok\":false,\"error\":\"refused\"}");
-	close(one_more);
+	/* As soon as it has seen that they have gone */
+	for (unsigned tries = 0; tries < PATIENCE_MS / 10; tries++) {
+		one_more = dial(*state);
+		send(one_more, "{}\n", 3, MSG_NOSIGNAL);
+		answer = line(one_more);
+		close(one_more);
+		if (strstr(answer, "too many") == NULL)
+			break;
+		usleep(10000);
+	}
+	assert_string_equal(answer, "{\"ok\":false,\"error\":\"refused\"}");
 }
 
 static void test_control__clients_that_vanish(void **state)
@@ -295,18 +334,19 @@ static void test_control_create__its_place(void **state)
 	assert_true(S_ISSOCK(status.st_mode));
 	assert_int_equal(status.st_mode & 0777, 0600);
 	/* A daemon lives there. */
-	assert_int_equal(create(fixture->path, &second, error, sizeof(error)), -EADDRINUSE);
+	assert_int_equal(create(fixture->path, NEVER_MS, &second, error, sizeof(error)),
+			 -EADDRINUSE);
 	assert_non_null(strstr(error, "a running daemon answers on it"));
 	/* A file is nobody's socket. */
 	snprintf(path, sizeof(path), "%s/file", fixture->folder);
 	file = fopen(path, "w");
 	fclose(file);
-	assert_int_equal(create(path, &second, error, sizeof(error)), -EEXIST);
+	assert_int_equal(create(path, NEVER_MS, &second, error, sizeof(error)), -EEXIST);
 	assert_int_equal(access(path, F_OK), 0);
 	unlink(path);
 	/* Two folders are missing: only the last is made. */
 	snprintf(path, sizeof(path), "%s/a/b/c", fixture->folder);
-	assert_int_equal(create(path, &second, error, sizeof(error)), -ENOENT);
+	assert_int_equal(create(path, NEVER_MS, &second, error, sizeof(error)), -ENOENT);
 }
 
 /* What a daemon that was killed leaves behind. */
@@ -323,7 +363,7 @@ static void test_control_create__replaces_a_stale_socket(void **state)
 	assert_int_equal(listen(fd, 1), 0);
 	close(fd);
 	assert_int_equal(access(address.sun_path, F_OK), 0);
-	assert_int_equal(create(address.sun_path, &control, error, sizeof(error)), 0);
+	assert_int_equal(create(address.sun_path, NEVER_MS, &control, error, sizeof(error)), 0);
 	control_destroy(control);
 	assert_int_equal(access(address.sun_path, F_OK), -1);
 }
@@ -337,7 +377,8 @@ int main(void)
 		CASE(test_control__pieces_and_many_at_once),
 		CASE(test_control__the_last_line_needs_no_end),
 		CASE(test_control__too_long_a_request),
-		CASE(test_control__slow_clients_are_dropped),
+		cmocka_unit_test_setup_teardown(test_control__slow_clients_are_dropped,
+						setup_impatient, teardown),
 		CASE(test_control__a_large_answer_arrives),
 		CASE(test_control__too_many_clients),
 		CASE(test_control__clients_that_vanish),

@@ -123,7 +123,7 @@ void rig_prepare(struct rig *rig, struct rig_io *io, struct store *store, enum s
 
 int rig_wait(struct rig *rig, struct rig_io *io)
 {
-	uint64_t until = clock_monotonic_ns() + 10 * CLOCK_NS_PER_S;
+	uint64_t until = clock_monotonic_ns() + 60 * CLOCK_NS_PER_S;
 
 	while (io->completions == 0) {
 		if (clock_monotonic_ns() > until)
