@@ -21,7 +21,7 @@ import pcap  # noqa: E402
 import pdus  # noqa: E402
 from initiator import crc32c, pad, text  # noqa: E402
 
-TIMEOUT = 10
+TIMEOUT = 60  # seconds; nothing should take so long
 INITIATOR = "iqn.2026-11.io.pinion:scenario"
 # What a login says where the scenario does not.
 LOGIN_KEYS = ("AuthMethod=None",)
@@ -74,6 +74,18 @@ class Connection:
                 self.flow.add(False, piece)
             data += piece
         return data
+
+    def close(self):
+        """As soon as the target knows: it has ended its side then."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+            while self.socket.recv(65536):
+                pass
+        except TimeoutError:
+            raise Failure(f"not closed by the target within {TIMEOUT} s") from None
+        except OSError:
+            pass
+        self.socket.close()
 
     def send(self, bhs, data, ahs=b"", spoil=(), length=None):
         put_length = len(data) if length is None else length
@@ -402,7 +414,7 @@ class Play:
             if words[:1] == ["with"]:
                 self.current.session = self.connections[words[1]].session
         elif verb == "close":
-            self.current.socket.close()
+            self.current.close()
         elif verb == "sleep":
             time.sleep(float(words[0]))
         elif verb == "raw":
@@ -458,14 +470,14 @@ def main():
     options = parser.parse_args()
     host, _, port = options.address.rpartition(":")
     capture = pcap.Capture(options.pcap) if options.pcap else None
-    passed, failed = 0, 0
+    passed, failed = 0, []
     for path in options.files:
         for name, lines in parse(path):
             if options.only not in name:
                 continue
             if options.verbose:
                 print(name)
-            play = Play((host, int(port)), options.target, capture, passed + failed + 1,
+            play = Play((host, int(port)), options.target, capture, passed + len(failed) + 1,
                         options.verbose)
             number, line = 0, ""
             try:
@@ -473,14 +485,16 @@ def main():
                     play.run_line(line)
                 passed += 1
             except (Failure, Closed, OSError) as error:
-                failed += 1
                 why = str(error) or type(error).__name__
-                print(f"FAILED {name}\n  {path}:{number}: {line}\n  {why}")
+                failed.append(f"FAILED {name}\n  {path}:{number}: {line}\n  {why}")
+                print(failed[-1])
             finally:
                 play.end()
     if capture:
         capture.close()
-    print(f"{passed} scenarios passed, {failed} failed")
+    print(f"{passed} scenarios passed, {len(failed)} failed")
+    if failed:  # the last line of a failure is one of the reasons
+        print(*(text.replace("\n", "; ") for text in failed), sep="\n")
     return 1 if failed or not passed else 0
 
 

@@ -30,7 +30,7 @@ def session(**arguments):
     return initiator
 
 
-def is_closed(initiator, within=8):
+def is_closed(initiator, within=60):
     """Whether the target ends the connection, whatever it says before."""
     initiator.socket.settimeout(within)
     try:
@@ -80,7 +80,7 @@ def command_before_login():
 def oversized_login():
     initiator = Initiator(PORT)
     initiator.send_raw(initiator.login_bhs(0x81)[:5] + b"\xff\xff\xff" + bytes(40))
-    initiator.socket.settimeout(8)
+    initiator.socket.settimeout(30)
     try:
         for _ in range(300):
             initiator.send_raw(bytes(65536))
@@ -298,7 +298,7 @@ def says_nothing():
     silent = [Initiator(PORT) for _ in range(20)]
     start = time.monotonic()
     for initiator in silent:
-        assert is_closed(initiator, 15)
+        assert is_closed(initiator)
     assert time.monotonic() - start > 2, "it might have been about to speak"
 
 
@@ -313,30 +313,36 @@ def many_connections():
     assert len(held) > 20
     for initiator in held:
         initiator.close()
-    time.sleep(0.3)
-    session(isid=40).logout()
+    end = time.monotonic() + 60
+    while True:     # as soon as their places are free
+        try:
+            session(isid=40).logout()
+            return
+        except (Closed, OSError, AssertionError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def main():
     steady = session(name="iqn.2026-11.io.pinion:steady")
     chance = random.Random(1)
-    failures = 0
+    failures = []
     for number, function in enumerate(CASES):
         try:
             function()
-            print("ok", function.__name__, flush=True)
+            print("ok", function.__name__)
         except Exception as error:  # whatever it is, the next case wants its turn
-            failures += 1
-            print("FAILED", function.__name__, type(error).__name__, error, flush=True)
+            failures.append(f"FAILED {function.__name__}: {type(error).__name__} {error}")
+            print(failures[-1])
         data = chance.randbytes(65536)
         assert steady.write(100000 + number * 128, data, immediate=4096) == 0
         assert steady.read(100000 + number * 128, 128) == (0, data), "the steady session was harmed"
         steady.send(steady.nop_bhs(), b"still there")
         pong = steady.recv()
-        while pong.opcode == 0x20 and pong.itt == 0xFFFFFFFF:
-            pong = steady.recv()
         assert pong.opcode == 0x20 and pong.data == b"still there"
     assert isinstance(steady.logout(), Pdu)
+    print(*failures, sep="\n")
     return 1 if failures else 0
 
 

@@ -3,6 +3,7 @@
 configuration). Usage: chap.py PORT TARGET"""
 
 import base64
+import select
 import sys
 import time
 
@@ -171,33 +172,44 @@ def discovery():
     assert sorted(session.send_targets()) == [PLAIN]
 
 
-def guessing():
-    """The answer takes longer each time, only for whoever guesses, and in the end nobody listens."""
-    source, waits = "127.0.3.1", []
-    for _ in range(4):
-        start = time.monotonic()
-        expect(connect(source=source, chap=Chap("alice", "guessed")), 0x0201, "a guess")
-        waits.append(time.monotonic() - start)
-    assert waits[0] < 0.2, waits
-    assert 0.25 <= waits[1] < waits[2] < waits[3], waits
+def guess(source):
+    """How long the answer takes."""
+    start = time.monotonic()
+    expect(connect(source=source, chap=Chap("alice", "guessed")), 0x0201, "a guess")
+    return time.monotonic() - start
+
+
+def come_in_beside(source):
+    """How long somebody else takes, and then the right secret from there."""
     start = time.monotonic()
     expect(connect(chap=Chap("alice", SECRET)), 0, "somebody else meanwhile")
-    # The right secret is not held back.
     expect(connect(source=source, chap=Chap("alice", SECRET)), 0, "the right one at last")
-    assert time.monotonic() - start < 0.2, "others wait"
+    return time.monotonic() - start
+
+
+def guessing():
+    """The answer takes longer each time, only for whoever guesses, and in the end nobody listens."""
+    source = "127.0.3.1"
+    # The first costs nothing. (A busy machine may hold up one of them.)
+    quickest = min(guess(f"127.0.4.{i}") for i in range(1, 6))
+    assert quickest < 0.25, quickest
+    for penalty in (0, 0.25, 0.5, 1):
+        took = guess(source)
+        assert took >= penalty, f"{took} s instead of {penalty}"
+    # The next would take 2 s, but neither others nor the right secret are held back.
+    quickest = min(come_in_beside(source) for _ in range(3))
+    assert quickest < 1.5, f"others wait: {quickest} s"
     waiting = []
+    end = time.monotonic() + 60
     try:
-        for _ in range(10):
-            waiting.append(connect(source=source, chap=Chap("alice", "guessed")))
-            waiting[-1].socket.settimeout(0.1)
-            try:
-                waiting[-1].login()
-                raise AssertionError("a guess is answered at once")
-            except TimeoutError:
-                pass
-        raise AssertionError("ten guesses at a time")
+        while time.monotonic() < end:
+            waiting.append(connect(source=source))
+            answer = Chap("alice", "guessed").answer(begin(waiting[-1]))
+            waiting[-1].send(waiting[-1].login_bhs(0x81), text(answer))
+            assert not select.select([waiting[-1].socket], [], [], 0.1)[0], "a guess is answered at once"
+        raise AssertionError("there may be any number of guesses at a time")
     except (Closed, ConnectionError):
-        pass
+        assert len(waiting) > 1, "nobody listens any more"
 
 
 for test in (algorithms, wrong_credentials, by_hand, access, discovery, guessing):

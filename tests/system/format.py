@@ -35,7 +35,8 @@ def expect(answer, status=0, sense=None):
 def threshold():
     """More than any file system has left: the second attention is that."""
     initiator = session(4)
-    for _ in range(60):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
         answer = initiator.execute(bytes(6), lun=4)
         if answer[0] != 0:
             expect(answer, 2, (6, 0x38, 7))
@@ -135,16 +136,21 @@ def begin():
     expect(initiator.execute(*overwrite(0x80), lun=SANITIZED))
     expect(initiator.execute(bytes([4, 0x10, 0, 0, 0, 0]),
                              bytes([0, 0x8A, 0, 0, 0, 1, 0, 1, 0x55]), lun=FORMATTED))
-    last = {}
-    for _ in range(4):
+    last, times = {}, 0
+    end = time.monotonic() + 60
+    while times < 4:        # that both have got further
+        new = {}
         for lun, sense in ((SANITIZED, (2, 4, 0x1B)), (FORMATTED, (2, 4, 4))):
             expect(initiator.execute(bytes(6), lun=lun), 2, sense)
             expect(initiator.execute(bytes([0x28]) + bytes(6) + b"\0\1\0", want=512, lun=lun),
                    2, sense)
             seen, progress = request_sense(initiator, lun)
-            assert seen == sense and last.get(lun, -1) < progress < 0x8000, (seen, progress, last)
-            last[lun] = progress
-        time.sleep(0.3)
+            assert seen == sense and last.get(lun, 0) <= progress < 0xFFFF, (seen, progress, last)
+            new[lun] = progress
+        if all(new[lun] > last.get(lun, -1) for lun in new):
+            last, times = new, times + 1
+        assert time.monotonic() < end, f"no progress: {new}"
+        time.sleep(0.1)
 
 
 def failed():

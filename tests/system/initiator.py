@@ -112,7 +112,7 @@ class Initiator:
                     lambda self, value: setattr(self.numbers, "tsih", value))
 
     def __init__(self, port, target=None, name="iqn.2026-11.io.pinion:initiator",
-                 address="127.0.0.1", timeout=10, keys=(), isid=1, cid=0, joins=None, chap=None,
+                 address="127.0.0.1", timeout=60, keys=(), isid=1, cid=0, joins=None, chap=None,
                  source=None):
         self.socket = socket.create_connection((address, port), timeout,
                                                (source, 0) if source else None)
@@ -171,18 +171,26 @@ class Initiator:
         self.send_raw(self.frame(bhs, data, **crc))
 
     def recv(self):
-        """The next PDU that is no SCSI event."""
+        """The next PDU that is no ping and no SCSI event."""
         while True:
-            pdu = self.recv_any()
+            pdu = self.recv_unpinged()
             if pdu.opcode != 0x32 or pdu.bhs[36] != 0:
                 return pdu
 
     def wait_event(self):
         """The next SCSI event, if none has come yet; nothing else may come."""
         if not self.events:
-            pdu = self.recv_any()
+            pdu = self.recv_unpinged()
             assert self.events, f"opcode {pdu.opcode:#x} came instead of an event"
         return self.events.pop(0)
+
+    def recv_unpinged(self):
+        """Pings are answered: on a slow machine they come anywhere."""
+        while True:
+            pdu = self.recv_any()
+            if pdu.opcode != 0x20 or pdu.ttt == 0xFFFFFFFF:
+                return pdu
+            self.send(self.nop_bhs(itt=0xFFFFFFFF, ttt=pdu.ttt, lun=pdu.bhs[8:16]))
 
     def recv_any(self):
         bhs = self.recv_exactly(48)
@@ -194,7 +202,8 @@ class Initiator:
         if length and self.data_digest and self.recv_exactly(4) != crc32c(padded):
             raise AssertionError("data digest of the target is wrong")
         pdu = Pdu(bhs, padded[:length])
-        if pdu.opcode not in (0x31, 0x25) or pdu.opcode == 0x25 and pdu.flags & 1:
+        is_ping = pdu.opcode == 0x20 and pdu.itt == 0xFFFFFFFF
+        if not is_ping and (pdu.opcode not in (0x31, 0x25) or pdu.opcode == 0x25 and pdu.flags & 1):
             self.exp_stat_sn = pdu.stat_sn + 1 & 0xFFFFFFFF
         if pdu.opcode == 0x32 and pdu.bhs[36] == 0:
             size = int.from_bytes(pdu.data[:2], "big")
@@ -282,9 +291,9 @@ class Initiator:
                 + struct.pack(">HHI", lun, 0, 0)
                 + struct.pack(">IIIIIIII", itt, ttt, 0, self.exp_stat_sn, 0, data_sn, offset, 0))
 
-    def nop_bhs(self, itt=None, ttt=0xFFFFFFFF, immediate=True):
+    def nop_bhs(self, itt=None, ttt=0xFFFFFFFF, immediate=True, lun=bytes(8)):
         itt = self.itt if itt is None else itt
-        bhs = (bytes([0x40 if immediate else 0x00, 0x80, 0, 0, 0, 0, 0, 0]) + bytes(8)
+        bhs = (bytes([0x40 if immediate else 0x00, 0x80, 0, 0, 0, 0, 0, 0]) + lun
                + struct.pack(">IIII", itt, ttt, self.cmd_sn, self.exp_stat_sn) + bytes(16))
         self.itt += 1
         if not immediate:
@@ -297,6 +306,13 @@ class Initiator:
                   + bytes(16))
         self.itt += 1
         return self.recv()
+
+    def settle(self):
+        """The target has begun with all that was sent before; its answers have not come yet."""
+        self.send(self.nop_bhs())
+        itt = self.itt - 1
+        pdu = self.recv()
+        assert pdu.opcode == 0x20 and pdu.itt == itt, f"opcode {pdu.opcode:#x} instead of a pong"
 
     # --- whole commands ---
 

@@ -16,7 +16,7 @@ daemon_log=$work/piniond.log
 
 # The reason comes last: of a failed test quickstart shows the end.
 fail() {
-	[ -s "$daemon_log" ] && { echo "the daemon's log:"; tail -n 30 "$daemon_log"; } >&2
+	[ -s "$daemon_log" ] && { echo "the daemon's log:"; tail -n 25 "$daemon_log"; } >&2
 	printf 'FAIL: %s\n' "$*" >&2
 	exit 1
 }
@@ -34,8 +34,13 @@ need() { # COMMAND...: skip without them
 	done
 }
 
+# One that nobody listens at, and no other than this test has had before.
 free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	local new
+	while new=$(python3 -B "$PINION_SRC/tests/system/ports.py") && grep -qsx "$new" "$work/ports"; do
+		:
+	done
+	echo "$new" | tee -a "$work/ports"
 }
 
 # Runs a command for at most so many seconds; what hangs is killed.
@@ -43,6 +48,19 @@ bounded() { # SECONDS COMMAND...
 	local seconds=$1
 	shift
 	timeout -k 5 "$seconds" "$@"
+}
+
+# The same for a Python program, which tells the reason of its failure last: $reason.
+python() { # SECONDS ARGUMENT...
+	local seconds=$1 status=0
+	shift
+	bounded "$seconds" python3 -u "$@" >"$work/python" 2>&1 || status=$?
+	cat "$work/python"
+	reason=$(grep . "$work/python" | tail -n 1)
+	case $status in
+	124 | 137) reason="did not end within $seconds s" ;;
+	esac
+	return $status
 }
 
 # From here on what initiator.py's programs exchange is written to $PINION_PCAP ...
@@ -77,6 +95,22 @@ is_listening() {
 	(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
 }
 
+# Whether the daemon has come up, or never will: what it has to say of its start it
+# says when everything runs, with the portals last.
+has_started() {
+	tail -c "+$((log_size + 1))" "$daemon_log" | grep -q ' info: portal ' || ! daemon_is_alive
+}
+
+# Starts the daemon on a configuration, with its log in $daemon_log, and waits for it.
+daemon_run() { # CONFIGURATION
+	local log_size=0
+	[ ! -e "$daemon_log" ] || log_size=$(stat -c %s "$daemon_log")
+	"$build/piniond" -f -c "$1" >>"$daemon_log" 2>&1 </dev/null &
+	daemon_pid=$!
+	wait_for 90 has_started || fail "the daemon does not start within 90 s"
+	daemon_is_alive || fail "the daemon does not start"
+}
+
 # Writes a configuration with the LUNs given as libconfig groups and starts the
 # daemon on it. Extra top-level settings come from $settings, others from
 # $performance and $more_portals (", { ... }").
@@ -95,18 +129,17 @@ portals = ( { address = "127.0.0.1"; port = $port; } ${more_portals:-} );
 ${settings:-}
 targets = ( { name = "$target"; ${target_settings:-} luns = ( $luns ); } );
 END
-	"$build/piniond" -f -c "$work/pinion.conf" >>"$daemon_log" 2>&1 &
-	daemon_pid=$!
-	wait_for 30 is_listening || fail "the daemon does not listen"
+	daemon_run "$work/pinion.conf"
 }
 
 daemon_is_alive() {
 	[ -n "$daemon_pid" ] && kill -0 "$daemon_pid" 2>/dev/null
 }
 
-# Ends it as an administrator does; it must leave with status 0 within 20 s.
+# Ends it as an administrator does; it must leave with status 0, and soon: the
+# longest grace that a test gives to sessions is 3 s, and the bound for what hangs.
 daemon_stop() {
-	local status=0 tries=400
+	local status=0 tries=1200
 	[ -n "$daemon_pid" ] || return 0
 	kill -TERM "$daemon_pid" || fail "the daemon had gone before it was stopped"
 	while daemon_is_alive && ((tries-- > 0)); do

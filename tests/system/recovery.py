@@ -39,7 +39,7 @@ class Lossy(Initiator):
     def recv(self):
         while True:
             before = self.exp_stat_sn
-            pdu = super().recv()
+            pdu = self.recv_any()
             has_status = pdu.opcode not in (0x31, 0x25) and not (
                 pdu.opcode == 0x20 and pdu.itt == NONE)
             self.exp_stat_sn = before
@@ -57,6 +57,8 @@ class Lossy(Initiator):
                 self.missing.discard(pdu.stat_sn)
                 self.highest = max(self.highest, pdu.stat_sn + 1)
                 self.exp_stat_sn = min(self.missing, default=self.highest)
+            if pdu.opcode == 0x32 and pdu.bhs[36] == 0:  # a SCSI event
+                continue
             if pdu.opcode == 0x20 and pdu.ttt != NONE:  # asks what has come
                 self.send(self.nop_bhs(itt=NONE, ttt=pdu.ttt))
                 continue
@@ -195,7 +197,8 @@ plain.close()
 
 def reassign(connection, itt, exp_data_sn=0):
     """TASK REASSIGN, as soon as the target knows that the old connection is gone."""
-    for _ in range(200):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
         own = connection.itt
         connection.send(bytes([0x42, 0x88]) + bytes(14)
                         + struct.pack(">IIIIIIII", own, itt, connection.cmd_sn,

@@ -13,6 +13,7 @@ import threading
 import time
 
 from initiator import Closed, Initiator
+from ports import free_port
 
 STEP, BUILD, WORK = sys.argv[1:4]
 TARGET = "iqn.2026-11.io.pinion:test"
@@ -23,17 +24,15 @@ APTPL, ALL_TG_PT, SPEC_I_PT = 0x01, 0x04, 0x08
 
 
 class Daemon:
+    running = None  # is ended with this program, whatever ends it
+
     def __init__(self, state="state"):
-        self.ports = [self.free_port(), self.free_port()]
+        self.ports = [free_port(), free_port()]
+        while self.ports[1] == self.ports[0]:
+            self.ports[1] = free_port()
         self.conf = f"{WORK}/{STEP}.conf"
         self.state = f"{WORK}/{state}"
         self.process = None
-
-    @staticmethod
-    def free_port():
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
 
     def start(self, target=""):
         with open(self.conf, "w", encoding="ascii") as conf:
@@ -47,7 +46,9 @@ targets = ( {{ name = "{TARGET}"; {target}
         with open(f"{WORK}/piniond.log", "a", encoding="utf-8") as log:
             self.process = subprocess.Popen([f"{BUILD}/piniond", "-f", "-c", self.conf],
                                             stdout=log, stderr=log)
-        for _ in range(600):
+        Daemon.running = self.process
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
             try:
                 # A connection alone proves nothing: what was killed may listen a moment longer.
                 probe = Initiator(self.ports[1])
@@ -62,10 +63,20 @@ targets = ( {{ name = "{TARGET}"; {target}
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        # The kernel takes its portals down in its own time: they are wanted again.
+        end = time.monotonic() + 60
+        while any(self.is_taken(port) for port in self.ports):
+            assert time.monotonic() < end, "the portals outlive the daemon"
+            time.sleep(0.01)
+
+    @staticmethod
+    def is_taken(port):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(20) == 0, "the daemon did not end well"
+        assert self.process.wait(60) == 0, "the daemon did not end well"
 
     def session(self, name, port=0, isid=1):
         initiator = Initiator(self.ports[port], TARGET, name=f"iqn.2026-11.test:{name}", isid=isid)
@@ -180,10 +191,6 @@ def reserve6():
     expect(b.execute(release)[0], GOOD, "someone else's release")
     expect(read(b), CONFLICT, "read")
     a.logout()
-    for _ in range(100):
-        if read(b) == GOOD:
-            break
-        time.sleep(0.05)
     expect(read(b), GOOD, "read after the holder's session")
     expect(b.execute(reserve)[0], GOOD, "reserve")
     expect(b.execute(release)[0], GOOD, "release")
@@ -224,13 +231,19 @@ def power_loss():
             f"seed {seed}, round {turn}: {found} after step {done}: {after(done)}")
         if found != after(done):
             done += 1
-        killer = threading.Timer(moments.uniform(0, 0.15), daemon.kill)
-        killer.start()
+        # After some steps, and then at any moment of the next ones, however fast this machine is.
+        count, begun, killer = moments.randrange(1, 6), time.monotonic(), None
         try:
             while True:
                 expect(carry_out(initiator, done), GOOD, f"step {done}")
                 done += 1
+                count -= 1
+                if count == 0:
+                    step = (time.monotonic() - begun) / 3
+                    killer = threading.Timer(moments.uniform(0, 3 * step), daemon.kill)
+                    killer.start()
         except (Closed, OSError):
+            assert killer is not None, "the daemon has gone before it was killed"
             killer.join()
     assert done > rounds, f"only {done} steps in all"
     print(f"{done} changes, {rounds} kills")
@@ -259,13 +272,13 @@ def damage():
     expect_lost(a)
     assert os.path.exists(path + ".damaged")
     # The log of the start comes out when the daemon is up, which is after it serves.
-    for _ in range(100):
+    end = time.monotonic() + 60
+    while True:
         with open(f"{WORK}/piniond.log", encoding="utf-8") as log:
             if "is damaged" in log.read():
                 break
+        assert time.monotonic() < end, "nothing in the log"
         time.sleep(0.05)
-    else:
-        raise AssertionError("nothing in the log")
     daemon.kill()
     daemon.start()
     a = daemon.session("a")
@@ -343,8 +356,10 @@ def alua():
     daemon.stop()
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
 try:
     globals()[STEP]()
-except BaseException:
-    os.system(f"tail -n 20 {WORK}/piniond.log >&2")
-    raise
+finally:
+    if Daemon.running is not None and Daemon.running.poll() is None:
+        Daemon.running.kill()
+        Daemon.running.wait()
