@@ -95,6 +95,19 @@ is_listening() {
 	(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
 }
 
+# The engines that there can be here: some kernels and sandboxes have no io_uring.
+engines() {
+	if python3 -c '
+import ctypes, sys
+libc = ctypes.CDLL(None)
+sys.exit(libc.syscall(425, 4, ctypes.create_string_buffer(120)) < 0) # io_uring_setup'; then
+		echo uring
+	else
+		echo "no io_uring here: with epoll only" >&2
+	fi
+	echo epoll
+}
+
 # Whether the daemon has come up, or never will: what it has to say of its start it
 # says when everything runs, with the portals last.
 has_started() {
