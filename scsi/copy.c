@@ -162,6 +162,7 @@ struct copy_op *copy_create(struct scsi_cmd *cmd, const struct copy_plan *plan, 
 	op->has_id = has_id;
 	op->is_held = has_id;
 	op->id = id;
+	op->resets = atomic_load(&cmd->lu->resets);
 	op->action = cmd->cdb[1] & 0x1f;
 	op->state = COPY_DONE;
 	list_push_back(&nexus->copies, &op->link);

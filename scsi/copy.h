@@ -135,6 +135,9 @@ struct copy_op {
 	bool has_failed;
 	bool has_token;
 	bool is_partial; /* the token has less than was asked for */
+	bool has_told_status,
+		has_told_failure; /* to whom asked by LID1: what it has come to, once */
+	uint32_t resets; /* of the logical unit, when it began: a result does not outlast one */
 	uint32_t id;
 	uint8_t action; /* SERVICE ACTION of the command */
 	uint8_t state; /* enum copy_status */

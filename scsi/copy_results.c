@@ -13,6 +13,8 @@
 #include "scsi/mode.h"
 #include "scsi/sense.h"
 
+#define NOTHING_NEW 0xfffffffeu /* ESTIMATED STATUS UPDATE DELAY: it has ended */
+
 enum {
 	STATUS_IN_PROGRESS = 0x00, /* COPY MANAGER STATUS of LID1 */
 	STATUS_DONE = 0x01,
@@ -21,22 +23,37 @@ enum {
 	UNITS_BLOCKS = 0xf1,
 	UPDATE_DELAY_MS = 20,
 	FAILED_SENSE_AT = 60,
+	EXTENDED_COPY_LID1 = 0x00, /* service actions */
 	POPULATE_TOKEN = 0x10,
 	WRITE_USING_TOKEN = 0x11,
 };
+
+static bool is_running(const struct copy_op *op)
+{
+	return op->run != NULL;
+}
+
+static int refuse_id(struct scsi_cmd *cmd)
+{
+	sense_invalid_field(cmd, 2, 7);
+	return -1;
+}
 
 static struct copy_op *find(struct scsi_cmd *cmd, uint32_t id)
 {
 	struct copy_op *op = copy_find(cmd->nexus, cmd->lu, id);
 
-	if (op == NULL)
-		sense_invalid_field(cmd, 2, 7);
+	if (op != NULL && !is_running(op) && op->resets != atomic_load(&cmd->lu->resets))
+		return NULL;
 	return op;
 }
 
-static bool is_running(const struct copy_op *op)
+/* Whether what OUT has goes to the initiator as a whole, or the initiator wants none of it. */
+static bool is_all_told(const struct scsi_cmd *cmd, const struct cursor *out)
 {
-	return op->run != NULL;
+	uint32_t allocation = get_be32(cmd->cdb + 10);
+
+	return allocation == 0 || allocation >= cursor_offset(out);
 }
 
 /* Bytes written so far. */
@@ -71,10 +88,11 @@ static void put_count(uint64_t bytes, struct cursor *out)
 
 int spc_copy_status_lid1(struct scsi_cmd *cmd, struct cursor *out)
 {
-	const struct copy_op *op = find(cmd, cmd->cdb[2]);
+	struct copy_op *op = find(cmd, cmd->cdb[2]);
 
-	if (op == NULL)
-		return -1;
+	if (op == NULL || op->has_told_status)
+		return refuse_id(cmd);
+	op->has_told_status = !is_running(op);
 	cursor_put_u32(out, 8);
 	if (is_running(op))
 		cursor_put_u8(out, STATUS_IN_PROGRESS);
@@ -114,13 +132,13 @@ int spc_copy_parameters(struct scsi_cmd *cmd, struct cursor *out)
 
 int spc_failed_segment(struct scsi_cmd *cmd, struct cursor *out)
 {
-	const struct copy_op *op = find(cmd, cmd->cdb[2]);
+	struct copy_op *op = find(cmd, cmd->cdb[2]);
 	uint8_t sense[SCSI_SENSE_MAX];
 	uint8_t length;
 
-	if (op == NULL)
-		return -1;
-	if (is_running(op) || op->scsi_status == SCSI_STATUS_GOOD) {
+	if (op == NULL || op->action != EXTENDED_COPY_LID1 || is_running(op))
+		return refuse_id(cmd);
+	if (op->scsi_status == SCSI_STATUS_GOOD || op->has_told_failure) {
 		cursor_put_u32(out, 0); /* none failed */
 		return SCSI_DONE;
 	}
@@ -132,6 +150,7 @@ int spc_failed_segment(struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u8(out, 0);
 	cursor_put_u16(out, length);
 	cursor_put_bytes(out, sense, length);
+	op->has_told_failure = is_all_told(cmd, out);
 	return SCSI_DONE;
 }
 
@@ -141,25 +160,30 @@ int spc_failed_segment(struct scsi_cmd *cmd, struct cursor *out)
 static void put_status(const struct copy_op *op, struct cursor *out)
 {
 	bool in_blocks = op->action == POPULATE_TOKEN || op->action == WRITE_USING_TOKEN;
+	uint8_t status = is_running(op) ? 0 : op->scsi_status;
 	uint8_t sense[SCSI_SENSE_MAX];
-	uint8_t length = 0;
+	uint8_t length = 0, space;
 
-	if (!is_running(op) && op->scsi_status != SCSI_STATUS_GOOD)
+	if (op->state == COPY_TERMINATED)
+		status = SCSI_STATUS_TASK_ABORTED;
+	else if (status != SCSI_STATUS_GOOD)
 		length = copy_sense_encode(&op->failure, lu_has_mode(op->lu, MODE_DESCRIPTOR_SENSE),
 					   sense);
+	space = (uint8_t)align_up(length, 4);
 	cursor_put_u32(out, 0);
 	cursor_put_u8(out, op->action);
 	cursor_put_u8(out, op->state);
 	cursor_put_u16(out, op->counter);
-	cursor_put_u32(out, is_running(op) ? UPDATE_DELAY_MS : UINT32_MAX);
-	cursor_put_u8(out, op->scsi_status);
-	cursor_put_u8(out, length);
+	cursor_put_u32(out, is_running(op) ? UPDATE_DELAY_MS : NOTHING_NEW);
+	cursor_put_u8(out, status);
+	cursor_put_u8(out, space);
 	cursor_put_u8(out, length);
 	cursor_put_u8(out, in_blocks ? UNITS_BLOCKS : UNITS_BYTES);
 	cursor_put_u64(out, in_blocks ? moved(op) >> op->lu->block_shift : moved(op));
 	cursor_put_u16(out, op->segments);
 	cursor_put_zeros(out, 6);
 	cursor_put_bytes(out, sense, length);
+	cursor_put_zeros(out, space - length);
 }
 
 static void finish(struct cursor *out)
@@ -172,7 +196,7 @@ int spc_copy_status_lid4(struct scsi_cmd *cmd, struct cursor *out)
 	const struct copy_op *op = find(cmd, get_be32(cmd->cdb + 2));
 
 	if (op == NULL)
-		return -1;
+		return refuse_id(cmd);
 	put_status(op, out);
 	finish(out);
 	return SCSI_DONE;
@@ -181,10 +205,9 @@ int spc_copy_status_lid4(struct scsi_cmd *cmd, struct cursor *out)
 int spc_rod_token_information(struct scsi_cmd *cmd, struct cursor *out)
 {
 	struct copy_op *op = find(cmd, get_be32(cmd->cdb + 2));
-	uint32_t allocation = get_be32(cmd->cdb + 10);
 
 	if (op == NULL)
-		return -1;
+		return refuse_id(cmd);
 	put_status(op, out);
 	if (op->has_token) {
 		cursor_put_u32(out, 2 + ODX_TOKEN_LENGTH);
@@ -195,7 +218,7 @@ int spc_rod_token_information(struct scsi_cmd *cmd, struct cursor *out)
 	}
 	finish(out);
 	/* Who has been told the token, or will not hear of it, is not told again. */
-	if (op->has_token && (allocation == 0 || allocation >= cursor_offset(out)))
+	if (op->has_token && is_all_told(cmd, out))
 		copy_forget(op);
 	return SCSI_DONE;
 }

@@ -533,6 +533,8 @@ static void test_receive_copy_results__status(void **state)
 	bed_turns(bed, 3);
 	status_lid1(bed, &ask, 1, 0);
 	bed_expect_data(&ask, (const uint8_t[12]){ 0, 0, 0, 8 }, 12);
+	status_lid1(bed, &ask, 1, 4);
+	BED_RUN_FIELD(&ask, 2, 7);
 	bed->second.hold = false;
 	while (bed->second.held_count > 0)
 		bed_store_finish_of(&bed->second, 0);
@@ -541,7 +543,9 @@ static void test_receive_copy_results__status(void **state)
 	status_lid1(bed, &ask, 1, 0);
 	bed_expect_data(&ask, (const uint8_t[12]){ 0, 0, 0, 8, 0x01, 0, 1, 0, 0, 0x17, 0x70, 0 },
 			12);
-	/* It did not fail. */
+	/* That is told once. And it did not fail. */
+	status_lid1(bed, &ask, 1, 0);
+	BED_RUN_FIELD(&ask, 2, 7);
 	status_lid1(bed, &ask, 1, 4);
 	bed_expect_data(&ask, (const uint8_t[4]){ 0 }, 4);
 }
@@ -571,6 +575,8 @@ static void test_receive_copy_results__failure(void **state)
 	assert_int_equal(get_be16(ask.in + 58), length);
 	assert_memory_equal(ask.in + 60, sense, length);
 	bed_release(&ask);
+	status_lid1(bed, &ask, 1, 4);
+	bed_expect_data(&ask, (const uint8_t[4]){ 0 }, 4);
 }
 
 static void test_receive_copy_results__parameters(void **state)
@@ -664,8 +670,15 @@ static void expect_status(struct bed *bed, uint32_t id, uint8_t status, uint64_t
 	assert_int_equal(get_be32(ask.in), ask.in_length - 4);
 	assert_int_equal(ask.in[4], 0x01);
 	assert_int_equal(ask.in[5], status);
+	assert_int_equal(get_be32(ask.in + 8), status == 0x12 ? 20 : 0xfffffffe);
+	assert_int_equal(ask.in[12], status == 0x60 ? 0x40 : status == 0x02 ? 0x02 : 0x00);
 	assert_int_equal(get_be64(ask.in + 16), moved);
-	assert_int_equal(ask.in[14] + 32u, ask.in_length);
+	assert_int_equal(ask.in[13] + 32u, ask.in_length);
+	assert_int_equal(ask.in[13] % 4, 0);
+	if (status == 0x02)
+		assert_in_range(ask.in[14], 18, ask.in[13]);
+	else
+		assert_int_equal(ask.in[14], 0);
 	bed_release(&ask);
 }
 
@@ -763,10 +776,22 @@ static void test_extended_copy__ends_by_a_reset(void **state)
 	finish_all(bed);
 	assert_true(bed->second.count[STORE_WRITE] < 8);
 	bed_clear_attention(bed);
+	/* Nor does what it came to outlast one. */
 	status_lid4(bed, &cmd, 0x12345678);
-	assert_int_equal(bed_get(&cmd), 0x00);
-	assert_int_equal(cmd.in[5], 0x60);
-	bed_release(&cmd);
+	BED_RUN_FIELD(&cmd, 2, 7);
+}
+
+static void test_receive_copy_status__of_a_failure(void **state)
+{
+	struct bed *bed = *state;
+	static struct xlist list;
+	struct bed_cmd cmd;
+
+	start_in_background(bed, &list, &cmd);
+	bed->second.fail = -EIO;
+	bed->second.fail_everywhere = true;
+	finish_all(bed);
+	expect_status(bed, 0x12345678, 0x02, 0);
 }
 
 static void test_extended_copy__ends_with_its_nexus(void **state)
@@ -974,6 +999,7 @@ int main(void)
 		CASE(test_copy_operation_abort),
 		CASE(test_extended_copy__aborted),
 		CASE(test_extended_copy__ends_by_a_reset),
+		CASE(test_receive_copy_status__of_a_failure),
 		CASE(test_extended_copy__ends_with_its_nexus),
 		CASE(test_extended_copy__ends_when_its_nexus_is_lost),
 		CASE(test_extended_copy__where_another_has_reserved),
