@@ -361,6 +361,27 @@ class Play:
                 return
         raise Failure("the logical unit does not become ready")
 
+    def login_until(self, which, words):
+        """'login-until STATUS with cN ...': again and again on a new connection, for the target
+        may not have seen yet that another one is gone."""
+        wanted, numbers = self.value(words[0]), self.connections[words[2]].session
+        end = time.monotonic() + TIMEOUT
+        while True:
+            self.current = self.connections[which] = Connection(self)
+            self.current.session = numbers
+            self.send(["login", "T", "csg=1", "nsg=3", "InitiatorName=$initiator",
+                       "TargetName=$target"] + words[3:])
+            got, bhs, data = self.receive()
+            if got != "login-response":
+                raise Failure(f"{got} came for a Login Request")
+            status = pdus.get(got, bhs, "status")
+            if status == wanted:
+                return self.logged_in(bhs, data) if status == 0 else None
+            if time.monotonic() > end:
+                raise Failure(f"status {status:#06x} instead of {wanted:#06x}")
+            self.current.close()
+            time.sleep(0.1)
+
     def negotiate(self, line):
         """'negotiate KEY=OFFER... -> KEY=ANSWER...': in the operational stage of a login.
         The answer is 'refused STATUS' where the login must fail, 'nothing' where no
@@ -396,7 +417,7 @@ class Play:
             print("  ", line)
         match = re.match(r"(c\d+): *(.*)", line)
         if match:
-            if not match[2].startswith("connect"):
+            if not match[2].startswith(("connect", "login-until")):
                 if match[1] not in self.connections:
                     raise Failure(f"no connection {match[1]}")
                 self.current = self.connections[match[1]]
@@ -413,6 +434,8 @@ class Play:
             # 'connect with c1': its numbers are those of that session.
             if words[:1] == ["with"]:
                 self.current.session = self.connections[words[1]].session
+        elif verb == "login-until":
+            self.login_until(which, words)
         elif verb == "close":
             self.current.close()
         elif verb == "sleep":
