@@ -99,7 +99,7 @@ static bool map_medium(struct scsi_cmd *cmd, enum store_op op, uint32_t bytes)
 	return true;
 }
 
-static int read_medium(struct scsi_cmd *cmd)
+static int read_blocks(struct scsi_cmd *cmd)
 {
 	/* The store reads whole blocks, the initiator may want less. */
 	uint32_t bytes = (uint32_t)align_up(cmd->data_in_length, cmd->lu->block_size);
@@ -107,26 +107,35 @@ static int read_medium(struct scsi_cmd *cmd)
 	return cmd_submit_data(cmd, STORE_READ, cmd->lba, bytes, &cmd->data, NULL);
 }
 
-static int start_read(struct scsi_cmd *cmd)
+/* Slow half of read_medium: looks where FUA is in this CDB. */
+static int read_through(struct scsi_cmd *cmd)
 {
-	uint32_t bytes = (uint32_t)align_up(cmd->data_in_length, cmd->lu->block_size);
+	if (cmd->op->cdb_length == 6 || !(cmd_options(cmd) & FUA))
+		return read_blocks(cmd);
+	return cmd_write_back(cmd, read_blocks);
+}
 
-	if (map_medium(cmd, STORE_READ, bytes))
-		return read_medium(cmd);
-	return cmd_memory(cmd, bytes, read_medium);
+static int read_medium(struct scsi_cmd *cmd)
+{
+	if (UNLIKELY((cmd->cdb[1] | cmd->cdb[10]) & FUA))
+		return read_through(cmd);
+	return read_blocks(cmd);
 }
 
 int sbc_read(struct scsi_cmd *cmd)
 {
+	uint32_t bytes;
+
 	if (UNLIKELY(!sbc_transfer_range(cmd)))
 		return SCSI_DONE;
 	cmd->transfer_length = (uint32_t)(cmd->blocks << cmd->lu->block_shift);
 	cmd->data_in_length = min(cmd->transfer_length, cmd_bytes_wanted(cmd));
 	if (cmd->data_in_length == 0)
 		return SCSI_DONE;
-	if (UNLIKELY(cmd_options(cmd) & FUA) && cmd->op->cdb_length != 6)
-		return cmd_write_back(cmd, start_read);
-	return start_read(cmd);
+	bytes = (uint32_t)align_up(cmd->data_in_length, cmd->lu->block_size);
+	if (map_medium(cmd, STORE_READ, bytes))
+		return read_medium(cmd);
+	return cmd_memory(cmd, bytes, read_medium);
 }
 
 static int write_medium(struct scsi_cmd *cmd)
