@@ -191,22 +191,6 @@ int cmd_report(struct scsi_cmd *cmd)
 
 /* ---- the gate ------------------------------------------------------------- */
 
-/*
- * The field pointer of a CDB byte in which a bit is set that should not be: the
- * bits above it that we do not look at either belong to the same field, as far
- * as one can tell without knowing its name.
- */
-static int refuse_bits(struct scsi_cmd *cmd, unsigned byte)
-{
-	uint8_t unused = (uint8_t)~protect_usage(cmd->op, cmd->lu, byte);
-	uint8_t wrong = cmd->cdb[byte] & unused;
-	unsigned bit = log2_floor(wrong);
-
-	while (bit < 7 && (unused & 1u << (bit + 1)))
-		bit++;
-	return sense_invalid_field(cmd, (uint16_t)byte, (uint8_t)bit);
-}
-
 /* Slow half of check_usage: finds out which byte is wrong, and looks at long CDBs. */
 static bool check_usage_bytes(struct scsi_cmd *cmd)
 {
@@ -221,7 +205,7 @@ static bool check_usage_bytes(struct scsi_cmd *cmd)
 			if (protect_is_out_of_place(cmd))
 				sense_invalid_opcode(cmd);
 			else
-				refuse_bits(cmd, i);
+				field_refuse(cmd, i, (uint8_t)~protect_usage(cmd->op, cmd->lu, i));
 			return false;
 		}
 	}

@@ -148,6 +148,9 @@ void cmd_enter(struct scsi_cmd *cmd);
 /* Ends CMD with a status that carries no sense. */
 int cmd_status(struct scsi_cmd *cmd, enum scsi_status status);
 
+/* Refuses CMD for bits of BYTE of its CDB that are among those that must be zero, UNUSED; field.c. */
+int field_refuse(struct scsi_cmd *cmd, unsigned byte, uint8_t unused);
+
 /* --- its memory; data.c --- */
 
 /* Continues with NEXT when cmd->data holds LENGTH bytes, which may be at once. */

@@ -56,7 +56,7 @@ static void test_gate__reserved_bits(void **state)
 	/* The obsolete bits below FUA. */
 	BED_CDB(*state, &cmd, 0x28, 0x01, 0, 0, 0, 0, 0, 0, 1, 0);
 	bed_wants(&cmd, 512);
-	BED_RUN_FIELD(&cmd, 1, 2);
+	BED_RUN_FIELD(&cmd, 1, 1);
 	/* The first of two wrong fields is told. */
 	BED_CDB(*state, &cmd, 0x28, 0x20, 0, 0, 0, 0, 0x80, 0, 1, 0);
 	bed_wants(&cmd, 512);

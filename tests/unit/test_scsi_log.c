@@ -119,7 +119,7 @@ static void test_spc_log_sense__refusals(void **state)
 	BED_RUN_FIELD(&cmd, 5, 7);
 	log_sense(*state, &cmd, 0x02, 0, 0);
 	cmd.cmd.cdb[1] = 1;
-	BED_RUN_FIELD(&cmd, 1, 7);
+	BED_RUN_FIELD(&cmd, 1, 0);
 }
 
 /* ---- LOG SELECT ---- */

@@ -322,7 +322,7 @@ static void test_sbc_write_atomic__writes(void **state)
 	bed_expect_sense(&cmd, 0x05, 0x0e03);
 	write_atomic(&bed, &cmd, 3, 2, data, 2 * BLOCK);
 	cmd.cmd.cdb[11] = 2;
-	BED_RUN_FIELD(&cmd, 11, 7);
+	BED_RUN_FIELD(&cmd, 10, 7);
 	write_atomic(&bed, &cmd, 32767, 2, data, 2 * BLOCK);
 	assert_int_equal(bed_run(&cmd), 0x02);
 	bed_expect_sense(&cmd, 0x05, 0x2100);

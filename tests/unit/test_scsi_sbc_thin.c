@@ -142,7 +142,7 @@ static void test_sbc_unmap__refusals(void **state)
 	/* ANCHOR */
 	BED_CDB(bed, &cmd, 0x42, 1, 0, 0, 0, 0, 0, 0, 24, 0);
 	bed_has(&cmd, list.bytes, 24);
-	BED_RUN_FIELD(&cmd, 1, 7);
+	BED_RUN_FIELD(&cmd, 1, 0);
 	expect_untouched(bed, 0, 32768);
 	/* Without thin provisioning there is no UNMAP. */
 	make(&thick, false, 512);
@@ -341,7 +341,7 @@ static void test_sbc_write_same__refusals(void **state)
 	/* ANCHOR, WRPROTECT */
 	write_same(bed, &cmd, 10, 0x18, 0, 1);
 	bed_has(&cmd, block, 512);
-	BED_RUN_FIELD(&cmd, 1, 7);
+	BED_RUN_FIELD(&cmd, 1, 4);
 	write_same(bed, &cmd, 10, 0, 0, 1);
 	bed_has(&cmd, block, 511);
 	assert_int_equal(bed_run(&cmd), 0x02);
