@@ -65,6 +65,7 @@ static struct {
 	struct pdu pdus[PDUS];
 	bool is_enabled;
 	bool is_terminated;
+	bool is_removed;	/* the device, since it was opened */
 	bool in_header;
 } f;
 
@@ -331,10 +332,13 @@ static void event(struct input *input)
 	static const enum rdma_cm_event_type types[] = {
 		RDMA_CM_EVENT_ESTABLISHED,  RDMA_CM_EVENT_DISCONNECTED,
 		RDMA_CM_EVENT_TIMEWAIT_EXIT, RDMA_CM_EVENT_ADDR_CHANGE,
-		RDMA_CM_EVENT_CONNECT_ERROR,
+		RDMA_CM_EVENT_CONNECT_ERROR, RDMA_CM_EVENT_DEVICE_REMOVAL,
 	};
+	enum rdma_cm_event_type type = types[take8(input) % ARRAY_SIZE(types)];
 
-	fake_event(f.peer, types[take8(input) % ARRAY_SIZE(types)], 0);
+	if (type == RDMA_CM_EVENT_DEVICE_REMOVAL)
+		f.is_removed = true;
+	fake_event(f.peer, type, 0);
 }
 
 static void act(struct input *input)
@@ -379,6 +383,9 @@ static void act(struct input *input)
 	case 12:
 		if (f.conn != NULL && take8(input) < 64)
 			transport_terminate(f.conn, take8(input) & 1);
+		break;
+	case 14:
+		fake_knobs()->posts = take8(input);
 		break;
 	case 13:
 		clock_manual_advance(&f.clock, take8(input) * 10 * CLOCK_NS_PER_MS);
@@ -430,13 +437,29 @@ static void set_up(void)
 	f.is_ready = true;
 }
 
+/* What the device refuses, or has little of. */
+static void set_knobs(unsigned choice)
+{
+	struct fake_knobs *knobs = fake_knobs();
+
+	knobs->posts = 0;
+	knobs->fails_accept = choice == 1;
+	knobs->fails_create_cq = choice == 2;
+	knobs->fails_migrate = choice == 3;
+	knobs->inline_max = choice == 4 ? 0 : 400;
+	knobs->qp_sge_max = choice == 5 ? 1 : 0;
+}
+
 static void begin(struct input *input)
 {
 	uint8_t private_data[4] = { take8(input) };
-	uint8_t depth = take8(input) % 8;
+	uint8_t choice = take8(input);
+	uint8_t depth = choice % 8;
 
+	set_knobs(choice / 8);
 	f.is_enabled = false;
 	f.is_terminated = false;
+	f.is_removed = false;
 	f.in_header = false;
 	memset(f.tasks, 0, sizeof(f.tasks));
 	memset(f.pdus, 0, sizeof(f.pdus));
@@ -447,6 +470,18 @@ static void begin(struct input *input)
 	turn(3);
 	fake_event(f.peer, RDMA_CM_EVENT_ESTABLISHED, 0);
 	turn(3);
+}
+
+/* Whoever comes next opens the device anew. */
+static void connect_again(void)
+{
+	struct fake_peer *peer = fake_connect(NULL, 0, 1, 1);
+
+	turn(3);
+	fake_event(peer, RDMA_CM_EVENT_DISCONNECTED, 0);
+	turn(6);
+	assert(fake_is_gone(peer));
+	fake_forget(peer);
 }
 
 static void end(void)
@@ -462,9 +497,13 @@ static void end(void)
 	turn(3);
 	assert(fake_is_gone(f.peer) && f.conn == NULL);
 	fake_forget(f.peer);
+	set_knobs(0);
+	if (f.is_removed)
+		connect_again();
 	fake_bury();
 	arena_give(reactor_arena(f.reactor), &f.data);
 	counts = fake_counts();
+	counts.registrations = f.baseline.registrations;
 	assert(memcmp(&counts, &f.baseline, sizeof(counts)) == 0);
 	arena_get_info(reactor_arena(f.reactor), &info);
 	assert(info.free == f.arena_free);

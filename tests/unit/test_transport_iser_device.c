@@ -226,7 +226,11 @@ static void test_device__comes_back_unheard(void **state)
 static void test_device__goes_with_a_request(void **state)
 {
 	struct bed *bed = *state;
+	struct fake_peer *other;
 
+	/* another has that core listen to events already */
+	bed_connect(bed);
+	other = bed->peer;
 	bed->peer = fake_connect("\x80\0\0\0", 4, 1, 4);
 	/* the listener's reactor takes the request, the other has not seen it */
 	for (unsigned i = 0; i < 12; i++)
@@ -236,7 +240,12 @@ static void test_device__goes_with_a_request(void **state)
 	assert_true(fake_is_gone(bed->peer));
 	assert_int_equal(bed->lost, 1);
 	assert_int_equal(count_devices(bed), 0);
+	bed_disconnect(bed);
+	bed->peer = other;
+	bed_disconnect(bed);
 	assert_int_equal(fake_counts().pds, 0);
+	assert_int_equal(fake_counts().mrs, 0);
+	bed_expect(bed, "terminated closed 0\n");
 }
 
 /* With paging on demand for everything, memory in no region is as good as any. */

@@ -16,6 +16,7 @@
 struct fake_mr {
 	struct list_node link;
 	struct ibv_mr mr;
+	int access;
 };
 
 struct fake_remote_region {
@@ -142,6 +143,7 @@ static struct ibv_mr *reg_mr(struct ibv_pd *pd, void *base, size_t length, int a
 	mr->mr.addr = base;
 	mr->mr.length = length;
 	mr->mr.lkey = fake.next_key++;
+	mr->access = access;
 	list_push_back(&fake.mrs, &mr->link);
 	fake.counts.mrs++;
 	if (!(access & IBV_ACCESS_ON_DEMAND))
@@ -161,19 +163,22 @@ static int dereg_mr(struct ibv_mr *mr)
 	return 0;
 }
 
-static void check_sge(const struct ibv_sge *sge)
+/* What may be done with the memory of SGE. */
+static int check_sge(const struct ibv_sge *sge)
 {
 	struct list_node *node;
 
 	LIST_FOR_EACH(node, &fake.mrs) {
-		const struct ibv_mr *mr = &container_of(node, struct fake_mr, link)->mr;
+		const struct fake_mr *own = container_of(node, struct fake_mr, link);
+		const struct ibv_mr *mr = &own->mr;
 		uint64_t base = (uintptr_t)mr->addr;
 
 		if (mr->lkey == sge->lkey && sge->addr >= base &&
 		    sge->addr - base + sge->length <= mr->length)
-			return;
+			return own->access;
 	}
 	die("local key does not cover the memory");
+	return 0;
 }
 
 void fake_remote(uint32_t rkey, uint64_t va, void *base, size_t length)
@@ -364,6 +369,10 @@ static void post_one(struct fake_qp *qp, const struct ibv_send_wr *wr)
 			die("more RDMA Reads than the peer answers");
 		if (wr->num_sge > fake.knobs.max_sge_rd && fake.knobs.max_sge_rd != 0)
 			die("too many entries of a Read");
+		if (fake.knobs.is_iwarp &&
+		    (wr->num_sge != 1 ||
+		     !(check_sge(&wr->sg_list[0]) & IBV_ACCESS_REMOTE_WRITE)))
+			die("no Read for iWARP");
 	}
 	list_push_back(&qp->work, &work->link);
 	qp->work_count++;
@@ -937,6 +946,8 @@ static struct ibv_context **get_devices(int *count)
 {
 	struct ibv_context **devices = calloc(2, sizeof(*devices));
 
+	fake.device.transport_type =
+		fake.knobs.is_iwarp ? IBV_TRANSPORT_IWARP : IBV_TRANSPORT_IB;
 	devices[0] = &fake.contexts[fake.current];
 	*count = 1;
 	fake.counts.device_lists++;

@@ -30,6 +30,7 @@ struct fake_knobs {
 	uint32_t inline_max;	/* create_qp fails above it */
 	unsigned qp_sge_max;	/* create_qp fails above it, 0: never */
 	bool has_odp, has_implicit, invalidates;
+	bool is_iwarp;		/* Reads have one entry, in memory that the peer may write */
 	bool fails_pinned;	/* memory can only be registered on demand */
 	bool fails_migrate, fails_accept, fails_create_cq;
 	bool fails_bind;

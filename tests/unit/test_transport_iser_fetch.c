@@ -239,6 +239,27 @@ static void test_get__from_inside_get_done(void **state)
 	bed->log_len = 0;
 }
 
+/* What an RDMA Read brings is written by the peer there, to one place at a time. */
+static void test_get__iwarp(void **state)
+{
+	struct bed *bed = bed_prepare();
+	struct transport_task task;
+
+	*state = bed;
+	fake_knobs()->is_iwarp = true;
+	bed_open(bed);
+	bed_connect(bed);
+	bed_enable(bed);
+	bed_begin(bed, &task, 3, BED_VA, 0);
+	task.get_length = (1 << 20) + 20000;
+	transport_get_data(bed->conn, &task);
+	bed_run(bed);
+	assert_true(fake_reads(bed->peer) > 1);
+	bed_run_device(bed);
+	bed_expect(bed, "get_done 3 0\n");
+	assert_memory_equal(bed->data.extent[0].data, bed->remote, 1 << 20);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, connect_full, bed_tear_down)
 
 int main(void)
@@ -250,6 +271,7 @@ int main(void)
 		TEST(test_get__nothing_was_offered),
 		TEST(test_get__waits_for_depth_in_order),
 		cmocka_unit_test_teardown(test_get__many_reads, bed_tear_down),
+		cmocka_unit_test_teardown(test_get__iwarp, bed_tear_down),
 		TEST(test_get__puts_pass),
 		TEST(test_end__before_it_is_posted),
 		cmocka_unit_test_teardown(test_end__with_reads_outstanding, bed_tear_down),

@@ -438,6 +438,50 @@ static void test_put__is_not_starved_by_gets(void **state)
 	bed->log_len = 0;
 }
 
+/* More in one turn than one chain holds: several, in order. */
+static void test_put__more_than_a_chain(void **state)
+{
+	enum { COUNT = 40, PIECES = 16 };
+	struct bed *bed = bed_prepare();
+	struct transport_task *task = calloc(COUNT, sizeof(*task));
+	struct extents pieces = { .borrowed = true };
+
+	*state = bed;
+	log_bed = bed;
+	fake_knobs()->qp_sge_max = 4;
+	bed_open(bed);
+	bed_connect(bed);
+	bed_enable(bed);
+	fill_data(bed);
+	for (unsigned i = 0; i < PIECES; i++) {
+		pieces.extent[i] = bed->data.extent[0];
+		pieces.extent[i].data += 512 * i;
+		pieces.extent[i].length = 512;
+		pieces.length += 512;
+		pieces.count++;
+	}
+	for (unsigned i = 0; i < COUNT; i++)
+		bed_begin(bed, &task[i], i, 0, BED_VA + pieces.length * i);
+	for (unsigned i = 0; i < COUNT; i++) {
+		task[i].data = &pieces;
+		task[i].put_length = pieces.length;
+		transport_put_data(bed->conn, &task[i]);
+	}
+	bed_run(bed);
+	assert_int_equal(fake_sends(bed->peer), COUNT * (PIECES / 4 + 1));
+	bed_run_device(bed);
+	for (unsigned i = 0; i < COUNT; i++) {
+		struct fake_message message;
+
+		assert_true(fake_take(bed->peer, &message));
+		assert_int_equal(get_be32(message.bytes + 28 + 16), i);
+		assert_memory_equal(bed->remote + pieces.length * i, bed->data.extent[0].data,
+				    pieces.length);
+	}
+	bed->log_len = 0;
+	free(task);
+}
+
 static void count_sent(struct transport_pdu *pdu, int err)
 {
 	(void)err;
@@ -447,10 +491,10 @@ static void count_sent(struct transport_pdu *pdu, int err)
 /* Posting fails at each work request in turn: all that was begun ends, once, and nobody dies. */
 static void test_post__fails_at_any_request(void **state)
 {
-	enum { TASKS = 4 };
+	enum { TASKS = 30 };
 	struct bed *bed = *state;
 
-	for (unsigned at = 1; at < 20; at++) {
+	for (unsigned at = 1; at < 110; at += at < 20 ? 1 : 9) {
 		struct transport_task task[TASKS];
 		unsigned ends = 0, sent_count = 0;
 		struct transport_pdu pdu = { .sent = count_sent, .data = (void *)&sent_count };
@@ -512,6 +556,7 @@ int main(void)
 		cmocka_unit_test(test_put__response_inline),
 		cmocka_unit_test_teardown(test_put__several_writes, bed_tear_down),
 		cmocka_unit_test_teardown(test_put__waits_for_the_send_queue, bed_tear_down),
+		cmocka_unit_test_teardown(test_put__more_than_a_chain, bed_tear_down),
 		cmocka_unit_test_teardown(test_put__is_not_starved_by_gets, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_post__fails_at_any_request, bed_set_up,
 						bed_tear_down),
