@@ -47,7 +47,7 @@ struct transport_limits {
 	uint32_t recv_data_max;		/* most data bytes in one PDU that it can receive, then */
 	uint32_t recv_control_max;	/* and of them for TRANSPORT_SINK_CONTROL, then */
 	uint32_t window_max;		/* most commands that it can have outstanding */
-	uint32_t unsolicited_max;	/* most target PDUs in flight that no command asked for */
+	uint32_t unexpected_max;	/* most initiator PDUs beside the command window; 0: any number */
 	bool moves;			/* a connection can go to another reactor */
 	bool resends;			/* ErrorRecoveryLevel may be above 0 */
 };

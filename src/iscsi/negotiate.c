@@ -388,6 +388,22 @@ static int declare_value(struct request *request, enum key_id id)
 	}
 }
 
+/*
+ * RFC 7145 section 6.6: who says how many PDUs it takes beside the answers to its requests is told
+ * how many we take beside the command window. What we send unasked is hardly ever more than the 2
+ * that are the least it can say: a NOP-In, and an Asynchronous Message.
+ */
+static void declare_in_turn(struct request *request, enum key_id id)
+{
+	struct negotiation *negotiation = request->negotiation;
+	uint32_t ours = negotiation->policy->ours[id];
+
+	if (id != KEY_MAX_UNEXPECTED_PDUS || ours == 0)
+		return;
+	negotiation->declared |= BIT(id);
+	put_value(request->answer, id, ours);
+}
+
 static int evaluate_declared(struct request *request, enum key_id id)
 {
 	struct negotiation *negotiation = request->negotiation;
@@ -406,6 +422,7 @@ static int evaluate_declared(struct request *request, enum key_id id)
 	negotiation->settled |= BIT(id);
 	if (is_moot(negotiation, key))
 		return 0;
+	declare_in_turn(request, id);
 	return declare_value(request, id);
 }
 

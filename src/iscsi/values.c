@@ -128,7 +128,7 @@ void values_policy(const struct iscsi_values *values, const struct transport_lim
 	ours[KEY_MAX_RECV_DATA_SEGMENT_LENGTH] = recv_max;
 	/* They must all live on one reactor. */
 	ours[KEY_MAX_CONNECTIONS] = limits->moves ? values->max_session_connections : 1;
-	/* Over RDMA unsolicited Data-Out cannot be: its place is not known. */
+	/* Over RDMA each unsolicited Data-Out would need a receive that nothing else has to wait for. */
 	ours[KEY_INITIAL_R2T] = values->initial_r2t || limits->rdma_extensions;
 	ours[KEY_IMMEDIATE_DATA] = values->immediate_data;
 	ours[KEY_MAX_BURST_LENGTH] = values->max_burst_length;
@@ -146,4 +146,5 @@ void values_policy(const struct iscsi_values *values, const struct transport_lim
 	ours[KEY_PROTOCOL_LEVEL] = 2;
 	ours[KEY_INITIATOR_RECV_DATA_SEGMENT_LENGTH] = BHS_DATA_LEN_MAX;
 	ours[KEY_TARGET_RECV_DATA_SEGMENT_LENGTH] = recv_max;
+	ours[KEY_MAX_UNEXPECTED_PDUS] = limits->unexpected_max;
 }

@@ -258,6 +258,30 @@ static void test_rdma__plain_and_extended(void **state)
 			    "TargetRecvDataSegmentLength=8192");
 }
 
+/* Told to who tells; others may not know the key. */
+static void test_rdma__unexpected_pdus(void **state)
+{
+	static const char yes[] = "RDMAExtensions=Yes\0MaxOutstandingUnexpectedPDUs=6";
+	static const char no[] = "RDMAExtensions=No\0MaxOutstandingUnexpectedPDUs=6";
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench);
+	bench.policy.ours[KEY_RDMA_EXTENSIONS] = 1;
+	bench.policy.ours[KEY_MAX_UNEXPECTED_PDUS] = 32;
+	assert_int_equal(say(&bench, KEY_IN_OPERATIONAL | KEY_ONCE_LEADING, yes, sizeof(yes)), 0);
+	assert_string_equal(answered(&bench),
+			    "RDMAExtensions=Yes MaxOutstandingUnexpectedPDUs=32");
+	bench_init(&bench);
+	bench.policy.ours[KEY_MAX_UNEXPECTED_PDUS] = 32;
+	assert_int_equal(say(&bench, KEY_IN_OPERATIONAL | KEY_ONCE_LEADING, no, sizeof(no)), 0);
+	assert_string_equal(answered(&bench), "RDMAExtensions=No");
+	bench_init(&bench);
+	bench.policy.ours[KEY_RDMA_EXTENSIONS] = 1;
+	assert_int_equal(say(&bench, KEY_IN_OPERATIONAL | KEY_ONCE_LEADING, yes, sizeof(yes)), 0);
+	assert_string_equal(answered(&bench), "RDMAExtensions=Yes");
+}
+
 static void test_unknown__is_not_understood(void **state)
 {
 	(void)state;
@@ -423,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_first_burst__not_above_max_burst_in_any_order),
 		cmocka_unit_test(test_moot__is_irrelevant),
 		cmocka_unit_test(test_rdma__plain_and_extended),
+		cmocka_unit_test(test_rdma__unexpected_pdus),
 		cmocka_unit_test(test_unknown__is_not_understood),
 		cmocka_unit_test(test_declared__is_not_answered),
 		cmocka_unit_test(test_errors__fail_with_a_reason),

@@ -379,7 +379,7 @@ static struct transport_limits limits(const struct iser_conn *conn)
 		.recv_data_max = ISER_RECV_DATA_MAX,
 		.recv_control_max = ISER_RECV_DATA_MAX,
 		.window_max = conn->recv_depth - ISER_RECEIVES_EXTRA,
-		.unsolicited_max = ISER_UNSOLICITED_MAX,
+		.unexpected_max = ISER_RECEIVES_EXTRA,
 	};
 }
 

@@ -59,8 +59,6 @@ enum {
 	ISER_SIGNAL_EVERY = 16,
 	ISER_INLINE = 128,		/* bytes: a response without sense */
 	ISER_COMPLETION_QUEUE = 8192,	/* entries; several connections share one */
-	/* RFC 5046's initiators have few spare buffers for what they did not ask for. */
-	ISER_UNSOLICITED_MAX = 2,
 
 	ISER_ACCEPT_MS = 10000,
 	ISER_DRAIN_MS = 5000,

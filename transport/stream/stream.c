@@ -270,7 +270,6 @@ static struct transport_limits limits(const char *name)
 		.recv_data_max = BHS_DATA_LEN_MAX,
 		.recv_control_max = STREAM_CONTROL_DATA_MAX,
 		.window_max = UINT32_MAX,
-		.unsolicited_max = UINT32_MAX,
 		.moves = true,
 		.resends = true,
 	};
