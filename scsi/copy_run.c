@@ -22,7 +22,7 @@
 
 enum {
 	THIRD_PARTY_DEVICE_FAILURE = 0x0d01,
-	TOKEN_REVOKED = 0x2306,
+	TOKEN_CANCELLED = 0x2308,
 	MEDIUM_NOT_PRESENT = 0x3a02, /* the tray is open */
 	INSUFFICIENT_RESOURCES = 0x5503,
 };
@@ -68,7 +68,7 @@ static void fail_piece(struct copy_piece *piece)
 	memcpy(failure.sense, cmd->sense, cmd->sense_length);
 	if (piece->whose == COPY_OWN) {
 		failure.key = SENSE_KEY_ILLEGAL_REQUEST;
-		failure.code = TOKEN_REVOKED;
+		failure.code = TOKEN_CANCELLED;
 	}
 	fail(piece->op->run, piece->number + piece->done, &failure);
 }

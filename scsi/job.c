@@ -294,7 +294,7 @@ static void begin_alone(struct lu_job *job)
 		return;
 	}
 	if (lu_has_tokens(job->lu))
-		odx_revoke(job->lu, 0, job->lu->blocks, reactor_now_ns(job->reactor));
+		odx_cancel(job->lu, 0, job->lu->blocks, reactor_now_ns(job->reactor));
 	reactor_defer(job->reactor, &job->turn);
 	if (!job->plan.immediate)
 		return;

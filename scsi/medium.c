@@ -52,7 +52,7 @@ static int start(struct scsi_cmd *cmd)
 {
 	/* It is in its range now: no token can come to be behind our back. */
 	if (UNLIKELY(lu_has_tokens(cmd->lu)) && changes_medium(cmd->io.op))
-		odx_revoke(cmd->lu, cmd->range.first, cmd->range.end - cmd->range.first,
+		odx_cancel(cmd->lu, cmd->range.first, cmd->range.end - cmd->range.first,
 			   reactor_now_ns(cmd->nexus->reactor));
 	cmd->io.store = cmd->lu->store;
 	cmd->io.reactor = cmd->nexus->reactor;

@@ -69,13 +69,19 @@ static const struct copy_plan populate_token = { .next = nothing_next, .ended = 
 
 static int make_token(struct scsi_cmd *cmd, const struct odx_list *list)
 {
+	struct odx_order order = {
+		.lu = cmd->lu,
+		.device = cmd->nexus->target->name,
+		.range = list->range,
+		.count = list->count,
+		.timeout_s = list->timeout_s,
+	};
 	struct copy_op *op = copy_create(cmd, &populate_token, true, get_be32(cmd->cdb + 6));
 	int rc;
 
 	if (op == NULL)
 		return SCSI_DONE;
-	rc = odx_token_create(cmd->lu, list->range, list->count, list->timeout_s,
-			      now_of(cmd->nexus), op->token);
+	rc = odx_token_create(&order, now_of(cmd->nexus), op->token);
 	if (rc != 0) {
 		copy_forget(op);
 		if (rc == -ENOSPC)
@@ -299,9 +305,9 @@ static bool take_token(struct scsi_cmd *cmd, struct odx_work *work)
 	bytes = work->token->blocks << work->token->lu->block_shift;
 	if (list->offset >= align_up(bytes, 1u << shift) >> shift) {
 		copy_refuse_list(cmd, &(struct copy_flaw){ .code = INVALID_FIELD_IN_PARAMETER_LIST,
-						      .has_field = true,
-						      .field = OFFSET_AT,
-						      .bit = 7 });
+							   .has_field = true,
+							   .field = OFFSET_AT,
+							   .bit = 7 });
 		return false;
 	}
 	work->rod = list->offset << shift;

@@ -20,7 +20,7 @@ enum {
 	UNSUPPORTED_TOKEN_TYPE = 0x2301,
 	TOKEN_UNKNOWN = 0x2304,
 	TOKEN_CORRUPT = 0x2305,
-	TOKEN_REVOKED = 0x2306,
+	TOKEN_CANCELLED = 0x2308,
 	TOKEN_EXPIRED = 0x2307,
 	TOKEN_DELETED = 0x2309,
 	INVALID_TOKEN_LENGTH = 0x230a,
@@ -33,8 +33,10 @@ enum {
 	IDENTIFIER_LENGTH = 8,
 	CREATOR_AT = 16, /* CREATOR LOGICAL UNIT DESCRIPTOR */
 	REPRESENTED_AT = 48, /* NUMBER OF BYTES REPRESENTED, of 16 bytes */
-	SECRET_AT = 160, /* of the extended token data, behind the target device descriptor */
-	SECRET_LENGTH = 32,
+	DEVICE_AT = 128, /* TARGET DEVICE DESCRIPTOR */
+	DEVICE_LENGTH = 128,
+	SECRET_AT = 256, /* EXTENDED ROD TOKEN DATA */
+	SECRET_LENGTH = ODX_TOKEN_LENGTH - SECRET_AT,
 	LENGTH_FIELD = ODX_TOKEN_LENGTH - 8,
 };
 
@@ -48,7 +50,28 @@ static void put_creator(uint8_t *at, const struct scsi_lu *lu)
 	put_be32(at + 28, lu->block_size); /* below 2^24: the byte above stays 0 */
 }
 
-static int fill(struct odx_token *token)
+/*
+ * A designator of the target device: its name; or, where that is too long, the number of the
+ * logical unit, which stands for it.
+ */
+static void put_device(uint8_t *at, const struct scsi_lu *lu, const char *name)
+{
+	size_t length = align_up(strlen(name) + 1, 4);
+
+	if (length > DEVICE_LENGTH - 4) {
+		at[0] = 0x51; /* iSCSI, binary */
+		at[1] = 0xa3; /* PIV, of the device, NAA */
+		at[3] = lu->naa_length;
+		memcpy(at + 4, lu->naa, lu->naa_length);
+		return;
+	}
+	at[0] = 0x53; /* UTF-8 */
+	at[1] = 0xa8; /* SCSI name string */
+	at[3] = (uint8_t)length;
+	memcpy(at + 4, name, strlen(name));
+}
+
+static int fill(struct odx_token *token, const char *device)
 {
 	uint8_t *bytes = token->bytes;
 
@@ -57,8 +80,7 @@ static int fill(struct odx_token *token)
 	put_creator(bytes + CREATOR_AT, token->lu);
 	put_be64(bytes + REPRESENTED_AT + 8, token->blocks << token->lu->block_shift);
 	put_be32(bytes + 96, token->lu->block_size);
-	/* TARGET DEVICE DESCRIPTOR: the logical unit stands for the device. */
-	put_creator(bytes + 128, token->lu);
+	put_device(bytes + DEVICE_AT, token->lu, device);
 	if (getrandom(bytes + IDENTIFIER_AT, IDENTIFIER_LENGTH, 0) != IDENTIFIER_LENGTH ||
 	    getrandom(bytes + SECRET_AT, SECRET_LENGTH, 0) != SECRET_LENGTH)
 		return -ENOMEM;
@@ -99,8 +121,7 @@ static void expire(struct scsi_copy_domain *domain, uint64_t now_ns)
 {
 	struct list_node *node;
 
-	LIST_FOR_EACH(node, &domain->tokens)
-	{
+	LIST_FOR_EACH(node, &domain->tokens) {
 		struct odx_token *token = container_of(node, struct odx_token, link);
 
 		if (has_expired(token, now_ns))
@@ -113,8 +134,7 @@ static bool make_room(struct scsi_copy_domain *domain)
 {
 	struct list_node *node, *next;
 
-	LIST_FOR_EACH_SAFE(node, next, &domain->tokens)
-	{
+	LIST_FOR_EACH_SAFE(node, next, &domain->tokens) {
 		struct odx_token *token = container_of(node, struct odx_token, link);
 
 		if (domain->token_count < ODX_TOKENS_MAX)
@@ -137,21 +157,21 @@ static void set_ranges(struct odx_token *token, const struct odx_range *ranges, 
 	}
 }
 
-int odx_token_create(struct scsi_lu *lu, const struct odx_range *ranges, unsigned count,
-		     uint32_t timeout_s, uint64_t now_ns, uint8_t out[ODX_TOKEN_LENGTH])
+int odx_token_create(const struct odx_order *order, uint64_t now_ns, uint8_t out[ODX_TOKEN_LENGTH])
 {
+	struct scsi_lu *lu = order->lu;
 	struct scsi_copy_domain *domain = lu->domain;
 	struct odx_token *token = calloc(1, sizeof(*token));
 	int rc = -ENOMEM;
 
-	assert(count <= ODX_RANGES_MAX);
+	assert(order->count <= ODX_RANGES_MAX);
 	if (token == NULL)
 		return rc;
 	token->lu = lu;
-	token->timeout_s = timeout_s;
+	token->timeout_s = order->timeout_s;
 	token->used_ns = now_ns;
-	set_ranges(token, ranges, count);
-	rc = fill(token);
+	set_ranges(token, order->range, order->count);
+	rc = fill(token, order->device);
 	if (rc != 0)
 		goto free;
 	pthread_mutex_lock(&domain->lock);
@@ -186,8 +206,7 @@ static struct odx_token *find(struct scsi_copy_domain *domain, const uint8_t *by
 {
 	struct list_node *node;
 
-	LIST_FOR_EACH(node, &domain->tokens)
-	{
+	LIST_FOR_EACH(node, &domain->tokens) {
 		struct odx_token *token = container_of(node, struct odx_token, link);
 
 		if (memcmp(token->bytes + IDENTIFIER_AT, bytes + IDENTIFIER_AT,
@@ -204,8 +223,8 @@ static uint16_t judge(const struct odx_token *token, const uint8_t *bytes)
 	if (!is_same(token->bytes, bytes))
 		return TOKEN_CORRUPT;
 	switch (state_of(token)) {
-	case ODX_REVOKED:
-		return TOKEN_REVOKED;
+	case ODX_CANCELLED:
+		return TOKEN_CANCELLED;
 	case ODX_EXPIRED:
 		return TOKEN_EXPIRED;
 	case ODX_DELETED:
@@ -263,18 +282,17 @@ static bool touches(const struct odx_token *token, uint64_t first, uint64_t end)
 	return false;
 }
 
-void odx_revoke(struct scsi_lu *lu, uint64_t lba, uint64_t blocks, uint64_t now_ns)
+void odx_cancel(struct scsi_lu *lu, uint64_t lba, uint64_t blocks, uint64_t now_ns)
 {
 	struct list_node *node;
 
 	pthread_mutex_lock(&lu->domain->lock);
 	expire(lu->domain, now_ns);
-	LIST_FOR_EACH(node, &lu->domain->tokens)
-	{
+	LIST_FOR_EACH(node, &lu->domain->tokens) {
 		struct odx_token *token = container_of(node, struct odx_token, link);
 
 		if (token->lu == lu && touches(token, lba, lba + blocks))
-			invalidate(token, ODX_REVOKED);
+			invalidate(token, ODX_CANCELLED);
 	}
 	pthread_mutex_unlock(&lu->domain->lock);
 }
@@ -285,8 +303,7 @@ void odx_token_report(struct scsi_lu *lu, uint64_t now_ns, struct cursor *out)
 
 	pthread_mutex_lock(&lu->domain->lock);
 	expire(lu->domain, now_ns);
-	LIST_FOR_EACH(node, &lu->domain->tokens)
-	{
+	LIST_FOR_EACH(node, &lu->domain->tokens) {
 		struct odx_token *token = container_of(node, struct odx_token, link);
 
 		if (token->lu == lu && state_of(token) == ODX_VALID)
@@ -300,8 +317,7 @@ void odx_lu_gone(struct scsi_lu *lu)
 	struct list_node *node, *next;
 
 	pthread_mutex_lock(&lu->domain->lock);
-	LIST_FOR_EACH_SAFE(node, next, &lu->domain->tokens)
-	{
+	LIST_FOR_EACH_SAFE(node, next, &lu->domain->tokens) {
 		struct odx_token *token = container_of(node, struct odx_token, link);
 
 		if (token->lu != lu)

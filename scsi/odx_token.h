@@ -4,7 +4,7 @@
  * SPC-5 section 5.19.6, SBC-4 section 4.29.
  *
  * All are of the type "point in time copy, change vulnerable": nothing is copied when
- * a token is made, and whoever changes one of its blocks revokes it first. A reader
+ * a token is made, and whoever changes one of its blocks cancels it first. A reader
  * that finds the token still valid *after* it has read therefore has the old data. The
  * data path asks one word of the logical unit, which is 0 while it has no tokens; that
  * nobody is between asking and writing when a token comes to be, its maker sees to
@@ -46,7 +46,7 @@ struct odx_range {
 	uint64_t blocks; /* not 0 */
 };
 
-enum odx_state { ODX_VALID, ODX_REVOKED, ODX_EXPIRED, ODX_DELETED };
+enum odx_state { ODX_VALID, ODX_CANCELLED, ODX_EXPIRED, ODX_DELETED };
 
 struct odx_token {
 	struct list_node link; /* of the domain */
@@ -62,13 +62,20 @@ struct odx_token {
 	uint8_t bytes[ODX_TOKEN_LENGTH];
 };
 
+/* What a token is to be of. */
+struct odx_order {
+	struct scsi_lu *lu;
+	const char *device; /* name of the target that has LU */
+	const struct odx_range *range;
+	unsigned count;
+	uint32_t timeout_s;
+};
+
 /*
- * Makes a token of LU for COUNT ranges and writes it to OUT. Nobody may be writing there: the
- * caller has the range from the first to the last block locked. 0, -ENOMEM, or -ENOSPC when
- * there are too many.
+ * Makes a token and writes it to OUT. Nobody may be writing to its ranges: the caller has
+ * all from the first to the last block locked. 0, -ENOMEM, or -ENOSPC when there are too many.
  */
-int odx_token_create(struct scsi_lu *lu, const struct odx_range *ranges, unsigned count,
-		     uint32_t timeout_s, uint64_t now_ns, uint8_t out[ODX_TOKEN_LENGTH]);
+int odx_token_create(const struct odx_order *order, uint64_t now_ns, uint8_t out[ODX_TOKEN_LENGTH]);
 
 /* Finds the token BYTES and keeps it from vanishing: 0, or why not as ASC << 8 | ASCQ. */
 uint16_t odx_token_take(struct scsi_copy_domain *domain, const uint8_t bytes[ODX_TOKEN_LENGTH],
@@ -84,7 +91,7 @@ static inline bool odx_token_is_valid(const struct odx_token *token)
 }
 
 /* Slow half of odx_changing in command.h: BLOCKS at LBA of LU are about to change. */
-void odx_revoke(struct scsi_lu *lu, uint64_t lba, uint64_t blocks, uint64_t now_ns);
+void odx_cancel(struct scsi_lu *lu, uint64_t lba, uint64_t blocks, uint64_t now_ns);
 
 /* Writes the first ODX_MANAGEMENT_LENGTH bytes of all valid tokens of LU. */
 void odx_token_report(struct scsi_lu *lu, uint64_t now_ns, struct cursor *out);

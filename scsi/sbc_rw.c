@@ -94,7 +94,7 @@ static bool map_medium(struct scsi_cmd *cmd, enum store_op op, uint32_t bytes)
 	range_enter(cmd, cmd->lba, blocks);
 	/* The data comes straight into the medium. */
 	if (UNLIKELY(lu_has_tokens(lu)) && op == STORE_WRITE)
-		odx_revoke(cmd->lu, cmd->lba, blocks, reactor_now_ns(cmd->nexus->reactor));
+		odx_cancel(cmd->lu, cmd->lba, blocks, reactor_now_ns(cmd->nexus->reactor));
 	cmd->flags |= CMD_MAPPED;
 	return true;
 }

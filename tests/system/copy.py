@@ -219,7 +219,7 @@ def tokens():
         write(other, source, 7000, bytes(512))
         expect(write_using(other, destination, token, 0, (50000, 1)))
         write(other, source, 5999, bytes(512))
-        expect(write_using(initiator, destination, token, 0, (50000, 1)), (5, 0x23, 6))
+        expect(write_using(initiator, destination, token, 0, (50000, 1)), (5, 0x23, 8))
     # Of what nobody has made.
     expect(write_using(other, 1, os.urandom(512), 0, (0, 1)), (5, 0x23, 1))
     token = populate(initiator, 0, (0, 8))
@@ -241,7 +241,7 @@ def contend():
     for source, destination in ((0, 1), (2, 1)):
         reader, writer = session(), session(isid=2)
         stop = threading.Event()
-        copied = revoked = 0
+        copied = cancelled = 0
         pause = [0.002]  # as long as a round takes on this machine: some are disturbed, some not
 
         def fill(lun=source, initiator=writer, stop=stop, pause=pause):
@@ -255,22 +255,22 @@ def contend():
         write(writer, source, 0, bytes(blocks * 512))
         thread.start()
         begun = now = time.monotonic()
-        while now < begun + 1.5 or (copied < 3 or revoked < 3) and now < begun + 40:
+        while now < begun + 1.5 or (copied < 3 or cancelled < 3) and now < begun + 40:
             token = populate(reader, source, (0, blocks))
             answer = write_using(reader, destination, token, 0, (0, blocks))
             before, now = now, time.monotonic()
             pause[0] += (now - before - pause[0]) / 4
             if answer[0] != 0:
-                expect(answer, (5, 0x23, 6))
-                revoked += 1
+                expect(answer, (5, 0x23, 8))
+                cancelled += 1
                 continue
             copied += 1
             got = read(reader, destination, 0, blocks * 512)
             assert got == got[:4] * (blocks * 128), "a mixture of two writes"
         stop.set()
         thread.join()
-        print(f"{copied} copied, {revoked} revoked")
-        assert copied > 0 and revoked > 0, f"{copied} copied, {revoked} revoked: nothing was shown"
+        print(f"{copied} copied, {cancelled} cancelled")
+        assert copied > 0 and cancelled > 0, f"{copied} copied, {cancelled} cancelled: nothing was shown"
         reader.logout()
         writer.logout()
 

@@ -210,6 +210,9 @@ static void test_odx__writes_what_the_token_is_of(void **state)
 	assert_int_equal(get_be32(token), 0x00800001);
 	assert_int_equal(get_be16(token + 6), 0x1f8);
 	assert_int_equal(get_be64(token + 56), 3008 * 512);
+	assert_int_equal(token[16], 0xe4);
+	assert_memory_equal(token + 128, ((uint8_t[]){ 0x53, 0xa8 }), 2);
+	assert_string_equal((char *)token + 132, bed->nexus->target->name);
 	use(bed, token, 0, RANGES({ 20000, 1000 }, { 10, 2008 }), 0x01, 3008);
 	assert_memory_equal(bed_second_medium(bed, 20000), bed_medium(bed, 100), 1000 * 512);
 	assert_memory_equal(bed_second_medium(bed, 10), bed_medium(bed, 1100), 2000 * 512);
@@ -313,7 +316,7 @@ static void test_odx__to_other_blocks_after_a_write(void **state)
 	BED_CDB(bed, &cmd, 0x2a, 0, 0, 0, 0, 9, 0, 0, 1, 0);
 	bed_has(&cmd, data, 512);
 	assert_int_equal(bed_run(&cmd), 0x00);
-	refuse(bed, token, 0x2306);
+	refuse(bed, token, 0x2308);
 }
 
 static void test_odx__zeros(void **state)
@@ -363,7 +366,7 @@ static void run_write(struct bed *bed, uint8_t lba, uint8_t blocks)
 	assert_int_equal(bed_run(&cmd), 0x00);
 }
 
-static void test_odx__a_write_revokes(void **state)
+static void test_odx__a_write_cancels(void **state)
 {
 	struct bed *bed = *state;
 	uint8_t token[512];
@@ -376,7 +379,7 @@ static void test_odx__a_write_revokes(void **state)
 	use(bed, token, 0, RANGES({ 3, 20 }), 0x01, 20);
 	run_write(bed, 129, 1);
 	assert_false(lu_has_tokens(bed->lu));
-	refuse(bed, token, 0x2306);
+	refuse(bed, token, 0x2308);
 }
 
 static void test_odx__so_does_an_unmap(void **state)
@@ -390,7 +393,7 @@ static void test_odx__so_does_an_unmap(void **state)
 	BED_CDB(bed, &cmd, 0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0);
 	bed_has(&cmd, list, 24);
 	assert_int_equal(bed_run(&cmd), 0x00);
-	refuse(bed, token, 0x2306);
+	refuse(bed, token, 0x2308);
 }
 
 static void test_odx__a_write_while_it_is_read(void **state)
@@ -411,7 +414,7 @@ static void test_odx__a_write_while_it_is_read(void **state)
 		bed_store_finish_of(&bed->second, 0);
 	bed_wait(&cmd);
 	assert_int_equal(cmd.cmd.status, 0x02);
-	bed_expect_sense(&cmd, 0x05, 0x2306);
+	bed_expect_sense(&cmd, 0x05, 0x2308);
 	bed_release(&cmd);
 }
 
@@ -448,18 +451,50 @@ static void test_odx__deleted(void **state)
 	assert_false(lu_has_tokens(bed->lu));
 }
 
+/* SPC-5, generic ROD tokens: a designator of the device, by its name or, too long, a number. */
+static void test_odx_token__names_its_device(void **state)
+{
+	struct bed *bed = *state;
+	struct odx_range range = { 5, 5 };
+	struct odx_order order = { .lu = bed->lu, .range = &range, .count = 1, .timeout_s = 10 };
+	uint8_t bytes[512], zeros[128] = { 0 };
+	char name[224];
+
+	memset(name, 'x', sizeof(name));
+	order.device = name;
+	for (unsigned length = 120; length <= 124; length++) {
+		name[length] = '\0';
+		assert_int_equal(odx_token_create(&order, 1, bytes), 0);
+		name[length] = 'x';
+		if (length == 124) {
+			assert_memory_equal(bytes + 128, ((uint8_t[]){ 0x51, 0xa3, 0 }), 3);
+			assert_int_equal(bytes[131], bed->lu->naa_length);
+			assert_memory_equal(bytes + 132, bed->lu->naa, bed->lu->naa_length);
+		} else {
+			assert_memory_equal(bytes + 128, ((uint8_t[]){ 0x53, 0xa8, 0, 124 }), 4);
+			assert_memory_equal(bytes + 132, name, length);
+			assert_memory_equal(bytes + 132 + length, zeros, 124 - length);
+		}
+	}
+}
+
 static void test_odx_token__expires(void **state)
 {
 	const uint64_t second = UINT64_C(1000000000);
 	struct bed *bed = *state;
 	struct odx_range range = { 5, 5 };
+	struct odx_order order = { .lu = bed->lu,
+				   .device = "iqn.2026-11.test:a",
+				   .range = &range,
+				   .count = 1,
+				   .timeout_s = 10 };
 	struct odx_token *token;
 	uint8_t bytes[512];
 
-	assert_int_equal(odx_token_create(bed->lu, &range, 1, 10, 100 * second, bytes), 0);
+	assert_int_equal(odx_token_create(&order, 100 * second, bytes), 0);
 	assert_int_equal(odx_token_take(bed->lu->domain, bytes, 110 * second, &token), 0);
 	/* Not while it is used, and each use counts. */
-	odx_revoke(bed->lu, 1000, 1, 300 * second);
+	odx_cancel(bed->lu, 1000, 1, 300 * second);
 	assert_true(odx_token_is_valid(token));
 	odx_token_give(token, 310 * second, false);
 	assert_int_equal(odx_token_take(bed->lu->domain, bytes, 320 * second, &token), 0);
@@ -665,12 +700,13 @@ int main(void)
 		LARGE(test_odx__to_other_blocks_after_a_write),
 		CASE(test_odx__zeros),
 		CASE(test_odx__from_another_nexus),
-		CASE(test_odx__a_write_revokes),
-		MAPPED(test_odx__a_write_revokes),
+		CASE(test_odx__a_write_cancels),
+		MAPPED(test_odx__a_write_cancels),
 		CASE(test_odx__so_does_an_unmap),
 		CASE(test_odx__a_write_while_it_is_read),
 		CASE(test_odx__wrong_tokens),
 		CASE(test_odx__deleted),
+		CASE(test_odx_token__names_its_device),
 		CASE(test_odx_token__expires),
 		CASE(test_odx__as_many_as_there_may_be),
 		CASE(test_report_all_rod_tokens),
