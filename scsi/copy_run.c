@@ -262,6 +262,8 @@ static int start_zeroes(struct copy_piece *piece)
 
 	piece->whose = COPY_DESTINATION;
 	piece->cmd.lu = to;
+	/* The zero token's protection information is no information: SBC-4 section 4.28.4. */
+	piece->cmd.io.flags |= STORE_UNCHECKED;
 	return cmd_submit_range(&piece->cmd, discards ? STORE_DISCARD : STORE_WRITE_ZEROES,
 				block_at(to, piece->to_at), block_at(to, piece->to_length), zeroed);
 }

@@ -21,6 +21,8 @@ enum {
 	MEDIUM = 1 << 20,
 	TRANSFER_MAX = 64 * 1024,
 	ARENA = 2 << 20,
+	LUS = 5, /* the last three have protection information of type 1 to 3 */
+	PLAIN_LUS = 2,
 };
 
 /* Byte 0 of a record. */
@@ -199,8 +201,8 @@ static const struct scsi_port_ops port = {
 
 struct bed {
 	struct reactor *reactor;
-	struct fuzz_store store[2];
-	struct scsi_lu *lu[2];
+	struct fuzz_store store[LUS];
+	struct scsi_lu *lu[LUS];
 	struct scsi_target *target;
 	struct scsi_nexus *nexus;
 	struct fuzz_cmd cmd[COMMANDS_MAX];
@@ -211,17 +213,34 @@ struct bed {
 static struct {
 	struct memory *memory;
 	struct reactor *reactor;
-	struct region *region[2];
+	struct region *region[LUS];
 } machine;
+
+static struct store *protect(struct store *data, unsigned type)
+{
+	const struct store_protect_config config = {
+		.data = data,
+		.type = type,
+		.block_size = 512,
+		.memory = machine.memory,
+		.reactors = &machine.reactor,
+		.reactor_count = 1,
+	};
+	struct store_error error;
+	struct store *out;
+
+	CHECK(store_protect_open(&config, &out, &error) == 0);
+	return out;
+}
 
 static void add_lu(struct bed *bed, unsigned i)
 {
 	struct fuzz_store *store = &bed->store[i];
 	struct scsi_lu_config config = {
 		.store = &store->store,
-		.block_size = i == 0 ? 512 : 4096,
+		.block_size = i == 1 ? 4096 : 512,
 		.removable = i == 1,
-		.thin = i == 1,
+		.thin = i != 0,
 		.seed = "fuzz",
 		.maximum_transfer = TRANSFER_MAX,
 	};
@@ -236,12 +255,15 @@ static void add_lu(struct bed *bed, unsigned i)
 		.discard_granularity = 4096,
 		.discard_zeroes = true,
 		.mappable = i == 0,
+		.atomic_write = i > PLAIN_LUS ? UINT32_MAX : 0,
 	};
 	list_init(&store->held);
 	store->region = machine.region[i];
 	memset(store->region->base, 0, MEDIUM);
+	if (i >= PLAIN_LUS)
+		config.store = protect(&store->store, i - PLAIN_LUS + 1);
 	CHECK(scsi_lu_create(&config, &lu, error, sizeof(error)) == 0);
-	CHECK(scsi_target_add(bed->target, i * 3, lu) == 0);
+	CHECK(scsi_target_add(bed->target, i < PLAIN_LUS ? i * 3 : i + 2, lu) == 0);
 	bed->lu[i] = lu;
 }
 
@@ -253,7 +275,7 @@ static void make_machine(void)
 	CHECK(memory_create(&memory, &machine.memory) == 0);
 	reactor.memory = machine.memory;
 	CHECK(reactor_create(&reactor, &machine.reactor) == 0);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < LUS; i++)
 		CHECK(memory_region_create(machine.memory, MEDIUM, -1, REGION_SHARED,
 					   &machine.region[i]) == 0);
 	/* Room for what comes unasked. */
@@ -268,8 +290,8 @@ static void make(struct bed *bed)
 		make_machine();
 	bed->reactor = machine.reactor;
 	CHECK(scsi_target_create("fuzz", &bed->target) == 0);
-	add_lu(bed, 0);
-	add_lu(bed, 1);
+	for (unsigned i = 0; i < LUS; i++)
+		add_lu(bed, i);
 	nexus.target = bed->target;
 	nexus.reactor = bed->reactor;
 	CHECK(scsi_nexus_create(&nexus, &bed->nexus) == 0);
@@ -294,6 +316,9 @@ static uint64_t lun_of(uint8_t selector)
 		UINT64_C(0x0001000000000000),
 		UINT64_C(0xc101000000000000),
 		UINT64_MAX,
+		UINT64_C(0x0004000000000000),
+		UINT64_C(0x0005000000000000),
+		UINT64_C(0x0006000000000000),
 	};
 
 	return luns[selector % ARRAY_SIZE(luns)];
@@ -321,7 +346,7 @@ static void start(struct bed *bed, const uint8_t *record)
 	cmd->cmd.data_in_wanted = cmd->cmd.reads ? expected : 0;
 	cmd->cmd.data_out_available = cmd->cmd.writes ? expected : 0;
 	cmd->cmd.unsolicited = min(record[4] * UINT32_C(64), cmd->cmd.data_out_available);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < LUS; i++) {
 		bed->store[i].holds = record[0] & STORE_HOLDS;
 		bed->store[i].fails = record[0] & STORE_FAILS;
 	}
@@ -340,7 +365,7 @@ static bool settle(struct bed *bed)
 {
 	bool idle = true;
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < LUS; i++) {
 		struct list_node *node = list_pop_front(&bed->store[i].held);
 
 		if (atomic_load(&bed->lu[i]->background) != 0)

@@ -149,10 +149,32 @@ static const struct scsi_port_ops port = {
 	.complete = port_complete,
 };
 
+/* They stay from input to input: to make them takes the machine long. */
+static struct memory *the_memory;
+static struct reactor *the_reactor;
+
+/* With protection information: its mode page is there then, too. */
+static struct store *protect(struct bed *bed)
+{
+	const struct store_protect_config config = {
+		.data = &bed->store,
+		.type = 1,
+		.block_size = 512,
+		.memory = the_memory,
+		.reactors = &bed->reactor,
+		.reactor_count = 1,
+	};
+	struct store_error error;
+	struct store *out;
+
+	CHECK(store_protect_open(&config, &out, &error) == 0);
+	return out;
+}
+
 static void start(struct bed *bed)
 {
 	struct scsi_lu_config config = {
-		.store = &bed->store,
+		.store = protect(bed),
 		.block_size = 512,
 		.removable = true,
 		.thin = true,
@@ -225,9 +247,6 @@ static void ask(struct bed *bed)
 		run(bed, questions[i], NULL, 0);
 }
 
-/* Stays from input to input: to make it takes the machine long. */
-static struct reactor *the_reactor;
-
 static void make_reactor(void)
 {
 	struct memory_config memory = { MEMORY_OFF, MEMORY_OFF };
@@ -235,7 +254,8 @@ static void make_reactor(void)
 					  .engine = ENGINE_EPOLL,
 					  .arena_bytes = 4 << 20 };
 
-	CHECK(memory_create(&memory, &reactor.memory) == 0);
+	CHECK(memory_create(&memory, &the_memory) == 0);
+	reactor.memory = the_memory;
 	CHECK(reactor_create(&reactor, &the_reactor) == 0);
 }
 

@@ -234,6 +234,17 @@ static void test_token__is_made_anew(void **state)
 	bed_has(&cmd, use, sizeof(use));
 	assert_int_equal(bed_run(&cmd), GOOD);
 	expect_made(bed, wire, false);
+	/* The block device zero ROD token has none. */
+	memset(use + 16, 0, 512);
+	put_be32(use + 16, 0xffff0001);
+	put_be16(use + 22, 0x01f8);
+	bed_cdb(bed, &cmd,
+		(const uint8_t[16]){ 0x83, 0x11, [9] = 2, [12] = sizeof(use) >> 8,
+				     [13] = sizeof(use) & 0xff },
+		16);
+	bed_has(&cmd, use, sizeof(use));
+	assert_int_equal(bed_run(&cmd), GOOD);
+	expect_ones(bed, TO, MANY, 0);
 }
 
 static void test_nobody_has_written__all_ones(void **state)
