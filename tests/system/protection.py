@@ -71,8 +71,63 @@ def check_all(initiator):
             expect(initiator.execute(cdb(0x8F, 1, 0, 2048 if lun == 1 else 256), lun=lun))
 
 
+def others(initiator):
+    """WRITE SAME, VERIFY, COMPARE AND WRITE and ORWRITE with what belongs to their blocks."""
+    for lun, (size, kind) in LUNS.items():
+        lba, many = 4000, 600 if size == 512 else 200
+        one = blocks(lun, lba, 1, 7)
+        guard, tag, reference = struct.unpack(">HHI", one[size:])
+        all_of_it = b"".join(
+            one[:size] + struct.pack(">HHI", guard, tag, reference + (i if kind != 3 else 0))
+            for i in range(many))
+        expect(initiator.execute(cdb(0x93, 1, lba, many), data=one, lun=lun))
+        assert expect(read(initiator, lun, lba, 100)) == all_of_it[:100 * (size + 8)]
+        assert expect(read(initiator, lun, lba + many - 1, 1)) == all_of_it[-size - 8:]
+        verify_one = cdb(0x8F, 1, lba, many)
+        verify_one = verify_one[:1] + bytes([verify_one[1] | 6]) + verify_one[2:]
+        expect(initiator.execute(verify_one, data=one, lun=lun))
+        new = blocks(lun, lba, 1, 8)
+        swap = struct.pack(">BBQ3xBBB", 0x89, 1 << 5, lba, 1, 0, 0)
+        expect(initiator.execute(swap, data=one + new, lun=lun))
+        assert expect(read(initiator, lun, lba, 1)) == new
+        expect(initiator.execute(swap, data=one + new, lun=lun), 2, (0xE, 0x1D, 0))
+        both = bytes(a | b for a, b in zip(one[:size], new[:size]))
+        expect(initiator.execute(cdb(0x8B, 1, lba, 1), data=one, lun=lun))
+        assert expect(read(initiator, lun, lba, 1)) == both + struct.pack(">HHI", crc(both), tag, lba)
+
+
+def select(initiator, page):
+    data = bytes(8) + page
+    expect(initiator.execute(
+        struct.pack(">BB5xHB", 0x55, 0x11, len(data), 0), data=data, lun=1))
+
+
+def know_tags(initiator):
+    """ATO, ATMPE and the application tag of all of LUN 1's blocks, saved."""
+    page = bytearray(208)
+    page[:4] = bytes([0x4A, 0x02, 0, 204])
+    struct.pack_into(">B5xHQQ", page, 16, 0, 0, 0, 100)
+    struct.pack_into(">B5xHQQ", page, 40, 0x80, 0x7777, 100, (32 << 20) // 512 - 100)
+    select(initiator, bytes(page))
+    select(initiator, bytes([0x0A, 10, 0x22, 0x10, 0, 0xA0, 0, 0, 0xFF, 0xFF, 0, 0]))
+
+
+def check_tags(initiator):
+    """One block of LUN 1 has another."""
+    for protect in (0, 1, 2, 5):
+        expect(read(initiator, 1, 3000, 3, protect), 2, (0xB, 0x10, 2), 3001)
+    expect(read(initiator, 1, 3000, 3, 4))
+    wire = blocks(1, 3001, 1, 9)
+    wrong = wire[:514] + b"\x12\x34" + wire[516:]
+    expect(write(initiator, 1, 3001, 1, wrong), 2, (0xB, 0x10, 2), 3001)
+    # What comes without is nobody's.
+    expect(write(initiator, 1, 3100, 1, wire[:512], protect=0))
+    assert expect(read(initiator, 1, 3100, 1))[514:516] == b"\xff\xff"
+
+
 def begin():
     initiator = session()
+    others(initiator)
     for lun, (size, kind) in LUNS.items():
         capacity = expect(initiator.execute(
             bytes([0x9E, 0x10]) + bytes(8) + struct.pack(">IBB", 32, 0, 0), want=32, lun=lun))
@@ -104,12 +159,17 @@ def begin():
         # Never written: not to be checked.
         assert expect(read(initiator, lun, 500, 1)) == bytes(size) + b"\xff" * 8
     check_all(initiator)
+    wire = blocks(1, 3000, 3, 9)
+    expect(write(initiator, 1, 3000, 3, wire[:520 + 514] + b"\x12\x34" + wire[520 + 516:]))
+    know_tags(initiator)
+    check_tags(initiator)
     initiator.logout()
 
 
 def again():
     initiator = session()
     check_all(initiator)
+    check_tags(initiator)
     initiator.logout()
 
 
