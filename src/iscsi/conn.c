@@ -381,9 +381,9 @@ static int up_header(struct transport_conn *wire, struct transport_rx *rx)
 
 	conn->received++;
 	rx->context = NULL;
+	if (UNLIKELY(conn->level != 0) && conn->state == CONN_FULL)
+		recover_acknowledge(conn, rx->bhs);
 	if (LIKELY(conn->state == CONN_FULL)) {
-		if (UNLIKELY(conn->level != 0))
-			recover_acknowledge(conn, rx->bhs);
 		ffp_header(conn, rx);
 	} else if (conn->state < CONN_FULL) {
 		login_header(conn, rx);

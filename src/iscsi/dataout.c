@@ -134,14 +134,15 @@ void dataout_landed(struct iscsi_task *task, const struct transport_rx *rx)
 	struct iscsi_conn *conn = task->conn;
 
 	conn->landing = NULL;
-	task->flags &= (uint16_t)~TASK_LANDING;
 	if (UNLIKELY(rx->data_digest_error)) {
+		/* This may end the connection, but not TASK as long as it is LANDING. */
 		reject_send(conn, rx->bhs, ISCSI_REJECT_DATA_DIGEST_ERROR, "data digest");
 		if (conn->level != 0)
 			dataout_gap(task, true);
 		else if (task->error == 0)
 			task->error = -EBADMSG;
 	}
+	task->flags &= (uint16_t)~TASK_LANDING;
 	if (UNLIKELY(task->recovery & RECOVERY_GAP)) {
 		/* An R2T will ask for it, and all that comes behind. */
 		task->flags &= (uint16_t)~TASK_EARLY;
@@ -299,6 +300,8 @@ void dataout_violation(struct transport_conn *wire, struct transport_task *trans
 		return;
 	if (conn->level != 0)
 		recover_acknowledge(conn, bhs);
+	if (!conn_can_send(conn))
+		return;
 	switch (violation) {
 	case TRANSPORT_TOO_LONG:
 		conn_protocol_error(conn, "%s: %s", iscsi_opcode_name(bhs_opcode(bhs)), why);

@@ -213,6 +213,9 @@ void recover_acknowledge(struct iscsi_conn *conn, const struct bhs *bhs)
 		/* What is on its way once more ends when it is there. */
 		if (!(task->recovery & RECOVERY_RESENDING))
 			forget_task(task);
+		/* To tell of the window it opens may have been one answer too many: all is gone. */
+		if (conn->state != CONN_FULL)
+			return;
 	}
 	while ((node = list_front(&conn->sent_controls)) != NULL &&
 	       is_acknowledged(conn, bhs_stat_sn(&control_at(node)->pdu.bhs)))
@@ -240,19 +243,23 @@ void recover_drop_controls(struct iscsi_conn *conn)
 
 /* --- SNACK --- */
 
-/* The response of TASK once more, on its own; data is another matter. */
-static void resend_status(struct iscsi_task *task)
+/*
+ * The response of TASK once more, on its own; data is another matter. False: the connection is
+ * being ended, and what it had sent is gone.
+ */
+static bool resend_status(struct iscsi_task *task)
 {
 	struct iscsi_conn *conn = task->conn;
 	struct control *control = control_alloc(conn, task->transport.sense_length);
 
 	if (control == NULL)
-		return;
+		return false;
 	control->pdu.bhs = task->transport.response;
 	if (task->transport.sense_length != 0)
 		memcpy(control->data, task->transport.sense, task->transport.sense_length);
 	bhs_set_window(&control->pdu.bhs, conn->session->exp_cmd_sn, conn->session->max_cmd_sn);
 	transport_send_control(conn->wire, &control->pdu);
+	return true;
 }
 
 static void resend_control(struct control *control)
@@ -285,8 +292,9 @@ static const char *snack_status(struct iscsi_conn *conn, struct bhs_snack *snack
 	if (sn_gte(snack->beg_run, conn->numbers.stat_sn))
 		return "no such StatSN has been sent";
 	LIST_FOR_EACH(node, &conn->sent_tasks)
-		if (is_in_run(snack, stat_sn_of_task(task_at(node))))
-			resend_status(task_at(node));
+		if (is_in_run(snack, stat_sn_of_task(task_at(node))) &&
+		    !resend_status(task_at(node)))
+			return NULL;
 	LIST_FOR_EACH_SAFE(node, next, &conn->sent_controls)
 		if (is_in_run(snack, bhs_stat_sn(&control_at(node)->pdu.bhs)))
 			resend_control(control_at(node));

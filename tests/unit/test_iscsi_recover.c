@@ -6,6 +6,7 @@
 #include "test_iscsi_bed.h"
 
 #include "base/crc32c.h"
+#include "iscsi/session.h"
 
 #define BURST 4096u
 #define PDUS_MAX 64
@@ -379,6 +380,68 @@ static void test_status__is_asked_for(void **state)
 	ini_ping(&ini, NULL, 0, true);
 	ini_expect(&ini, ISCSI_OPCODE_NOP_IN);
 	finish();
+}
+
+/* An initiator that acknowledges nothing, until there is room for LEFT answers more. */
+static void exhaust_answers(unsigned left)
+{
+	const struct iscsi_session *session;
+	const struct iscsi_conn *conn = NULL;
+	struct list_node *node;
+	unsigned i;
+
+	for (i = 0; i < BED_REACTORS && conn == NULL; i++) {
+		node = list_front(&node_core(bed.node, bed.reactors[i])->sessions_here);
+		if (node == NULL)
+			continue;
+		session = container_of(node, struct iscsi_session, link);
+		conn = container_of(list_front(&session->conns), struct iscsi_conn, session_link);
+	}
+	assert_non_null(conn);
+	bed_settle(&bed);
+	while (conn->controls < CONN_CONTROLS_MAX - left) {
+		ini_ping(&ini, NULL, 0, true);
+		bed_settle(&bed);
+	}
+}
+
+static void expect_end_among_others(void)
+{
+	bed_settle(&bed);
+	while (ini_receive(&ini))
+		;
+	assert_true(loop_is_finished(ini.loop) || loop_is_gone(ini.loop));
+	assert_true(bed_has_logged(&bed, "takes none of"));
+}
+
+static void test_status__no_room_for_all_of_it(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	log_in(NULL, 0);
+	for (i = 0; i < 6; i++)
+		ini_read(&ini, i, 1);
+	exhaust_answers(3);
+	snack(ISCSI_SNACK_STATUS, ISCSI_TAG_NONE, ISCSI_TAG_NONE, 0, 0);
+	expect_end_among_others();
+}
+
+static void test_kept__no_room_to_tell_of_the_window(void **state)
+{
+	uint32_t first;
+	unsigned i;
+
+	(void)state;
+	/* What is kept closes the window; an acknowledgment opens it. */
+	log_in(NULL, 0);
+	first = ini.exp_stat_sn;
+	for (i = 0; i < 128; i++)
+		ini_read(&ini, i, 1);
+	exhaust_answers(0);
+	ini.exp_stat_sn = first + 64;
+	ini_ping(&ini, NULL, 0, true);
+	expect_end_among_others();
 }
 
 static void test_kept__when_the_connection_ends(void **state)
@@ -778,6 +841,8 @@ int main(void)
 		CASE(test_data__no_more_than_so_much),
 		CASE(test_status__of_all_kinds),
 		CASE(test_status__is_asked_for),
+		CASE(test_status__no_room_for_all_of_it),
+		CASE(test_kept__no_room_to_tell_of_the_window),
 		CASE(test_kept__when_the_connection_ends),
 		CASE(test_kept__logout),
 		CASE(test_out__broken_data_is_asked_for_again),
