@@ -19,7 +19,11 @@ enum {
 	QUESTIONS_MAX = 16384, /* to the store, which may see only a piece at a time */
 	MAPPED = 0x00,
 	DEALLOCATED = 0x01,
+	CONDITION_AT = 7, /* COMPLETION CONDITION, above bit 0 */
 };
+
+/* Why the list ends. */
+enum condition { FOR_NO_REASON_GIVEN = 0, BY_ALLOCATION_LENGTH = 1, BY_CAPACITY = 3 };
 
 _Static_assert((int)HEADER + (int)DESCRIPTORS_MAX * (int)DESCRIPTOR <= (int)EXTENT_MIN,
 	       "the list lies in one piece");
@@ -37,8 +41,9 @@ static uint32_t list_length(const struct scsi_cmd *cmd)
 
 static int ask(struct scsi_cmd *cmd);
 
-static int finish(struct scsi_cmd *cmd)
+static int finish(struct scsi_cmd *cmd, enum condition condition)
 {
+	list_of(cmd)[CONDITION_AT] = (uint8_t)(condition << 1);
 	return cmd_send_parameters(cmd, list_length(cmd));
 }
 
@@ -65,14 +70,19 @@ static void put_run(struct scsi_cmd *cmd, uint32_t blocks, uint8_t status)
 	put_be32(list_of(cmd), length + DESCRIPTOR - 4);
 }
 
+/* Whether all that the initiator takes is there. */
+static bool is_enough(const struct scsi_cmd *cmd)
+{
+	return list_length(cmd) >= min(get_be32(cmd->cdb + 10), cmd_bytes_wanted(cmd));
+}
+
 /* Whether another descriptor has room: one at least, and no more than go out. */
 static bool has_room(const struct scsi_cmd *cmd)
 {
-	uint32_t room = min(get_be32(cmd->cdb + 10), cmd_bytes_wanted(cmd));
 	uint32_t length = list_length(cmd);
 
 	return length == HEADER ||
-	       (length < room && length < HEADER + DESCRIPTORS_MAX * DESCRIPTOR);
+	       (!is_enough(cmd) && length < HEADER + DESCRIPTORS_MAX * DESCRIPTOR);
 }
 
 static int tell(struct scsi_cmd *cmd, uint64_t blocks, uint8_t status)
@@ -80,7 +90,8 @@ static int tell(struct scsi_cmd *cmd, uint64_t blocks, uint8_t status)
 	blocks = min(min(max(blocks, UINT64_C(1)), cmd->blocks), (uint64_t)UINT32_MAX);
 	if (!extend_run(cmd, (uint32_t)blocks, status)) {
 		if (!has_room(cmd))
-			return finish(cmd);
+			return finish(cmd,
+				      is_enough(cmd) ? BY_ALLOCATION_LENGTH : FOR_NO_REASON_GIVEN);
 		put_run(cmd, (uint32_t)blocks, status);
 	}
 	cmd->lba += blocks;
@@ -102,8 +113,10 @@ static int have_run(struct scsi_cmd *cmd)
 /* cmd->lba and cmd->blocks are what has not been told of; steps counts the questions. */
 static int ask(struct scsi_cmd *cmd)
 {
-	if (cmd->blocks == 0 || cmd->steps++ == QUESTIONS_MAX)
-		return finish(cmd);
+	if (cmd->blocks == 0)
+		return finish(cmd, BY_CAPACITY);
+	if (cmd->steps++ == QUESTIONS_MAX)
+		return finish(cmd, FOR_NO_REASON_GIVEN);
 	/* What is not thin has no holes, whatever lies below. */
 	if (!cmd->lu->thin)
 		return tell(cmd, cmd->blocks, MAPPED);

@@ -50,6 +50,7 @@ static void test_sbc_get_lba_status__holes(void **state)
 	expect_descriptor(&cmd, 0, 3, 5, 0);
 	expect_descriptor(&cmd, 1, 8, 8, 1);
 	expect_descriptor(&cmd, 2, 16, 8, 0);
+	assert_int_equal(cmd.in[7], 1 << 1); /* the allocation length is met */
 	bed_release(&cmd);
 	/* The last two; then what there is, is less than what was asked for. */
 	get_status(&bed, &cmd, 32768 - 10, 4096);
@@ -57,12 +58,14 @@ static void test_sbc_get_lba_status__holes(void **state)
 	assert_int_equal(cmd.in_length, 8 + 2 * 16);
 	expect_descriptor(&cmd, 0, 32758, 2, 0);
 	expect_descriptor(&cmd, 1, 32760, 8, 1);
+	assert_int_equal(cmd.in[7], 3 << 1); /* the end is reached */
 	bed_release(&cmd);
 	/* Not for ever, however many there are. */
 	get_status(&bed, &cmd, 0, 65536);
 	assert_int_equal(bed_get(&cmd), 0x00);
 	assert_int_equal(cmd.in_length, 8 + 64 * 16);
 	expect_descriptor(&cmd, 63, 63 * 8, 8, 1);
+	assert_int_equal(cmd.in[7], 0);
 	bed_release(&cmd);
 	bed_teardown(&bed);
 }
@@ -87,7 +90,7 @@ static void test_sbc_get_lba_status__holes_smaller_than_blocks(void **state)
 
 static void test_sbc_get_lba_status__not_thin(void **state)
 {
-	static const uint8_t expected[24] = { 0, 0, 0, 20, 0, 0, 0, 0, 0,    0,
+	static const uint8_t expected[24] = { 0, 0, 0, 20, 0, 0, 0, 6, 0,    0,
 					      0, 0, 0, 0,  0, 7, 0, 0, 0x7f, 0xf9 };
 	struct bed bed;
 	struct bed_cmd cmd;
