@@ -191,13 +191,44 @@ void conn_log(struct iscsi_conn *conn, enum log_level level, const char *format,
 	va_end(arguments);
 }
 
-static void print_event(void *context, const struct event *event)
-{
-	const struct iscsi_conn *conn = context;
+struct story {
+	const struct iscsi_conn *conn;
+	char text[800];
+	size_t length;
+};
 
-	log_debug("iscsi: %s: %+.3f s %s (%llu, %llu)", conn->peer,
-		  ((double)event->time_ns - (double)conn->connected_ns) / 1e9, event->what,
-		  (unsigned long long)event->a, (unsigned long long)event->b);
+static void drop_oldest(struct story *story)
+{
+	const char *second = strchr(story->text + 1, ';');
+	size_t left = second != NULL ? strlen(second) : 0;
+
+	memmove(story->text, second != NULL ? second : "", left + 1);
+	story->length = left;
+}
+
+static void add_event(void *context, const struct event *event)
+{
+	struct story *story = context;
+	char text[128];
+	int length = snprintf(text, sizeof(text), "; %.3f s %s (%llu, %llu)",
+			      (double)(event->time_ns - story->conn->connected_ns) / 1e9,
+			      event->what, (unsigned long long)event->a,
+			      (unsigned long long)event->b);
+
+	while (story->length + (size_t)length >= sizeof(story->text) && story->length != 0)
+		drop_oldest(story);
+	memcpy(story->text + story->length, text, strlen(text) + 1);
+	story->length += strlen(text);
+}
+
+/* What came before the end of CONN: nobody can ask for it any more. */
+static void log_events(const struct iscsi_conn *conn)
+{
+	struct story story = { .conn = conn };
+
+	events_print(&conn->events, add_event, &story);
+	log_limited(guard_log_limit(&conn->core->stories, conn->peer), LOG_LEVEL_INFO,
+		    "iscsi: %s: its last events, since it connected%s", conn->peer, story.text);
 }
 
 static void explain_va(struct iscsi_conn *conn, enum log_level level, const char *format,
@@ -208,8 +239,9 @@ static void explain_va(struct iscsi_conn *conn, enum log_level level, const char
 	conn->explained = true;
 	if (level <= log_get_level())
 		log_va(conn, level, format, arguments);
-	if (log_get_level() >= LOG_LEVEL_DEBUG && level < LOG_LEVEL_INFO)
-		events_print(&conn->events, print_event, conn);
+	/* Of a login that is refused the line before says all. */
+	if (level <= LOG_LEVEL_WARNING && conn->session != NULL)
+		log_events(conn);
 }
 
 void conn_explain(struct iscsi_conn *conn, enum log_level level, const char *format, ...)

@@ -63,6 +63,7 @@ struct iscsi_core {
 	struct counter tasks;		/* in their pools */
 	struct guard_log warnings;	/* lines that peers can provoke ... */
 	struct guard_log news;		/* ... and those that are no warnings */
+	struct guard_log stories;	/* or that tell the last events of connections */
 	struct log_limit limit;		/* of lines about stores that do not end */
 
 	struct timer share;		/* see iscsi/share.c */

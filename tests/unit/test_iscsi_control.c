@@ -188,7 +188,33 @@ static void test_keep_alive__not_answered(void **state)
 	assert_false(loop_is_gone(ini.loop));
 	bed_pass(&bed, 4000);
 	ini_expect_closed(&ini);
-	assert_true(bed_has_logged(&bed, "no answer to NOP-In within 3 s"));
+	assert_non_null(strstr(bed.log, "no answer to NOP-In within 3 s"));
+	/* With the connection go its last events: the log has them. */
+	assert_non_null(strstr(bed.log, "its last events, since it connected; "));
+	assert_non_null(strstr(bed.log, "T5: full feature phase"));
+}
+
+static void test_events__the_newest_are_printed(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	bed.config.nop_interval_s = 5;
+	bed.config.nop_timeout_s = 3;
+	start();
+	/* More than are kept, and than have room in a line. */
+	for (i = 0; i < 40; i++) {
+		ini_tmf(&ini, ISCSI_TMF_TASK_REASSIGN, 0, UINT32_C(4000000000));
+		ini_expect_tmf(&ini, ISCSI_TMF_RESPONSE_REASSIGN_NOT_SUPPORTED);
+	}
+	bed.log[0] = '\0';
+	bed_pass(&bed, 11000);
+	bed_pass(&bed, 4000);
+	while (ini_receive(&ini))
+		;
+	assert_non_null(strstr(bed.log, "its last events, since it connected; "));
+	assert_null(strstr(bed.log, "T5: full feature phase"));
+	assert_true(bed_has_logged(&bed, "s task management (8, 0)\n"));
 }
 
 static void test_keep_alive__not_while_it_talks(void **state)
@@ -937,6 +963,7 @@ int main(void)
 		CASE(test_nop__both_tags),
 		CASE(test_keep_alive__answered),
 		CASE(test_keep_alive__not_answered),
+		CASE(test_events__the_newest_are_printed),
 		CASE(test_keep_alive__not_while_it_talks),
 		CASE(test_nop__a_flood_of_pings),
 		CASE(test_send_targets__discovery),
