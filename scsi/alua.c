@@ -184,6 +184,13 @@ enum {
 	SUPPORTED = 0x8f,
 };
 
+void alua_put_state(const struct alua_group *group, struct cursor *out)
+{
+	cursor_put_u8(out, states[group->state].wire);
+	cursor_put_u8(out, 0);
+	cursor_put_u16(out, group->group);
+}
+
 static void put_group(const struct alua_group *group, struct cursor *out)
 {
 	cursor_put_u8(out, (group->preferred ? PREFERRED : 0) | states[group->state].wire);

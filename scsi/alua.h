@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cursor.h"
 #include "scsi/scsi.h"
 
 struct alua_group {
@@ -27,6 +28,9 @@ struct alua {
 
 /* The permits (access.h) that a command of NEXUS needs. */
 uint8_t alua_needs(const struct alua *alua, const struct scsi_nexus *nexus);
+
+/* GROUP and its state as REPORT REFERRALS has them. With the control lock. */
+void alua_put_state(const struct alua_group *group, struct cursor *out);
 
 /* TPGS of the standard INQUIRY data. */
 uint8_t alua_tpgs(const struct alua *alua);

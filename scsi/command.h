@@ -243,6 +243,7 @@ int sbc_unmap(struct scsi_cmd *cmd);
 int sbc_write_same(struct scsi_cmd *cmd);
 int sbc_compare_and_write(struct scsi_cmd *cmd);
 int sbc_get_lba_status(struct scsi_cmd *cmd);
+int sbc_report_referrals(struct scsi_cmd *cmd, struct cursor *out);
 int sbc_pre_fetch(struct scsi_cmd *cmd);
 int sbc_read_defect_data_10(struct scsi_cmd *cmd, struct cursor *out);
 int sbc_read_defect_data_12(struct scsi_cmd *cmd, struct cursor *out);

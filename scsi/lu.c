@@ -35,6 +35,7 @@ enum {
 	LOWEST_ALIGNED_MAX = 0x3fff, /* 14 bits there */
 	TRANSFER_DEFAULT = EXTENTS_MAX * 256 * 1024,
 	CACHE_LINE = 64,
+	MANAGEMENT_ADDRESS_MAX = 251,
 };
 
 /* What one store_io can take at most. */
@@ -219,6 +220,23 @@ static int set_serial(struct scsi_lu *lu, const struct scsi_lu_config *config,
 	return 0;
 }
 
+static int set_management(struct scsi_lu *lu, const struct scsi_lu_config *config,
+			  const struct complaint *complaint)
+{
+	const char *address = config->management_address;
+
+	if (address == NULL)
+		return 0;
+	if (address[0] == '\0' || strlen(address) > MANAGEMENT_ADDRESS_MAX || !is_printable(address))
+		return complain(complaint, "management address \"%s\" is not 1 to %d characters of ASCII",
+				address, MANAGEMENT_ADDRESS_MAX);
+	lu->management_address = strdup(address);
+	if (lu->management_address != NULL)
+		return 0;
+	complain(complaint, "out of memory");
+	return -ENOMEM;
+}
+
 static void package_revision(char revision[SCSI_REVISION_LENGTH + 1])
 {
 	size_t len;
@@ -248,6 +266,8 @@ static int set_names(struct scsi_lu *lu, const struct scsi_lu_config *config,
 		ret = set_naa(lu, config, complaint);
 	if (ret == 0)
 		ret = set_serial(lu, config, complaint);
+	if (ret == 0)
+		ret = set_management(lu, config, complaint);
 	return ret;
 }
 
@@ -289,6 +309,7 @@ static void free_lu(struct scsi_lu *lu)
 	taskset_destroy(lu);
 	reservations_free(&lu->reservations);
 	free(lu->counters_memory);
+	free(lu->management_address);
 	free(lu->buffer);
 	pthread_mutex_destroy(&lu->control);
 	free(lu);

@@ -128,6 +128,7 @@ struct scsi_lu {
 	char serial[SCSI_SERIAL_MAX + 1];
 	uint8_t naa[16];
 	uint8_t naa_length;
+	char *management_address; /* or NULL */
 	struct lu_counters *counters; /* by reactor */
 	void *counters_memory;
 	struct range_lane *lanes[SCSI_REACTORS_MAX]; /* by reactor, which alone makes it */

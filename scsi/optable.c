@@ -78,6 +78,11 @@ static const struct scsi_op service_actions_in_16[] = {
 	  .flags = OP_NEEDS_MEDIUM | OP_DATA_IN, .cdb_length = 16, .length_at = 10, .length_size = 4,
 	  .usage = { 0x9e, 0x12, ALL_8, ALL_4, 0, CONTROL },
 	  .permits = READS, .recommended_s = 30 },
+	{ .name = "REPORT REFERRALS", .report = sbc_report_referrals, .action = 0x13,
+	  .flags = OP_NEEDS_MEDIUM | OP_DATA_IN | OP_ALUA,
+	  .cdb_length = 16, .length_at = 10, .length_size = 4,
+	  .usage = { 0x9e, 0x13, ALL_8, ALL_4, 0x01, CONTROL },
+	  .permits = ANY_PR, .recommended_s = 30 },
 };
 
 static const struct scsi_op maintenance_in[] = {

@@ -156,6 +156,7 @@ struct scsi_lu_config {
 	const char *serial;		/* up to 36, NULL: made from the identity */
 	uint8_t naa[16];		/* NAA identifier, zeros: made */
 	uint8_t naa_length;		/* 8 or 16; 0: made from store identity or SEED */
+	const char *management_address;	/* up to 251 ASCII characters, VPD 85: a URL, NULL: none */
 	const char *seed;		/* names this LU for ever: target name and LUN; used when the store has no identity */
 	uint32_t maximum_transfer;	/* bytes, 0: default */
 	uint32_t command_timeout;	/* seconds after which a command is cancelled, 0: never */

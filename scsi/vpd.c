@@ -12,6 +12,7 @@
 #include "scsi/lu.h"
 #include "scsi/protect.h"
 #include "scsi/provision.h"
+#include "scsi/referrals.h"
 #include "scsi/sense.h"
 #include "scsi/vpd_copy.h"
 
@@ -114,7 +115,8 @@ static void page_extended(struct scsi_cmd *cmd, struct cursor *out)
 	/* V_SUP: there is a volatile cache. */
 	cursor_put_u8(out, cmd->lu->store->traits.volatile_cache ? 0x01 : 0x00);
 	cursor_put_u8(out, 0);
-	cursor_put_u8(out, 0x08); /* RTD_SUP: MODE SELECT reverts to the defaults */
+	/* R_SUP; RTD_SUP: MODE SELECT reverts to the defaults */
+	cursor_put_u8(out, (referrals_are_known(cmd->lu) ? 0x10 : 0) | 0x08);
 	cursor_put_zeros(out, 13 - cursor_offset(out));
 	cursor_put_u8(out, SCSI_SENSE_MAX); /* MAXIMUM SUPPORTED SENSE DATA LENGTH */
 	cursor_put_zeros(out, 64 - cursor_offset(out));
@@ -127,6 +129,23 @@ static void page_mode_policy(struct scsi_cmd *cmd, struct cursor *out)
 	cursor_put_u8(out, 0x3f);
 	cursor_put_u8(out, 0xff);
 	cursor_put_u16(out, 0);
+}
+
+/* Where the storage is managed: nowhere, as far as the administrator says. */
+static void page_management(struct scsi_cmd *cmd, struct cursor *out)
+{
+	const char *address = cmd->lu->management_address;
+	size_t length, padded;
+
+	if (address == NULL)
+		return;
+	length = strlen(address);
+	padded = align_up(length + 1, 4);
+	cursor_put_u8(out, OF_DEVICE << 1 | 0x01); /* storage configuration service */
+	cursor_put_u8(out, 0);
+	cursor_put_u16(out, (uint16_t)padded);
+	cursor_put_bytes(out, address, length);
+	cursor_put_zeros(out, padded - length);
 }
 
 static uint32_t in_blocks(const struct scsi_lu *lu, uint32_t bytes)
@@ -199,18 +218,26 @@ static const struct vpd_row {
 	uint8_t page;
 	bool without_lu; /* also known to the well known logical unit */
 	void (*put)(struct scsi_cmd *cmd, struct cursor *out);
+	bool (*is_known)(const struct scsi_lu *lu); /* optional: whether a logical unit has it */
 } pages[] = {
-	{ 0x00, true, page_supported },        { 0x80, false, page_serial },
-	{ 0x83, true, page_identification },   { 0x86, false, page_extended },
-	{ 0x87, false, page_mode_policy },     { 0x88, true, page_ports },
-	{ 0x8f, false, vpd_third_party_copy }, { 0xb0, false, page_limits },
-	{ 0xb1, false, page_characteristics }, { 0xb2, false, page_provisioning },
+	{ 0x00, true, page_supported, NULL },
+	{ 0x80, false, page_serial, NULL },
+	{ 0x83, true, page_identification, NULL },
+	{ 0x85, false, page_management, NULL },
+	{ 0x86, false, page_extended, NULL },
+	{ 0x87, false, page_mode_policy, NULL },
+	{ 0x88, true, page_ports, NULL },
+	{ 0x8f, false, vpd_third_party_copy, NULL },
+	{ 0xb0, false, page_limits, NULL },
+	{ 0xb1, false, page_characteristics, NULL },
+	{ 0xb2, false, page_provisioning, NULL },
+	{ 0xb3, false, referrals_put_page, referrals_are_known },
 };
 
 static bool has_page(const struct scsi_cmd *cmd, const struct vpd_row *row)
 {
 	if (cmd->lu != NULL)
-		return true;
+		return row->is_known == NULL || row->is_known(cmd->lu);
 	/* Where nothing is there are no pages: SPC-5 lets qualifier 011b have none. */
 	return (cmd->flags & CMD_WELL_KNOWN) && row->without_lu;
 }

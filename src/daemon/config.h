@@ -184,6 +184,7 @@ struct config_target {
 	char *alias; /* or NULL */
 	char *redirect; /* or NULL */
 	bool redirect_permanently;
+	char *management_address; /* or NULL */
 	struct iscsi_override override;
 	struct config_lun *luns;
 	unsigned lun_count;

@@ -344,6 +344,7 @@ void config_free(struct config *config)
 		free(target->name);
 		free(target->alias);
 		free(target->redirect);
+		free(target->management_address);
 	}
 	free(config->targets);
 	for (unsigned i = 0; i < config->portal_count; i++) {

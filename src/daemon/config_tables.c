@@ -220,6 +220,8 @@ const struct setting config_target_settings[] = {
 	  .help = "address[:port] to which logins are sent that came by another" },
 	{ "redirect-permanently", SETTING_BOOL, SETTING_FIELD(config_target, redirect_permanently),
 	  .help = "tell them not to come back" },
+	{ "management-address", SETTING_STRING, SETTING_FIELD(config_target, management_address), 1,
+	  251, .help = "URL at which the storage is managed, told to initiators (VPD page 85h)" },
 	{ "alua", SETTING_CHOICE, SETTING_FIELD(config_target, alua),
 	  .choices = "off|implicit|explicit|both",
 	  .help = "tell initiators of " CONFIG_PORT_GROUPS "; explicit: they may set the states" },

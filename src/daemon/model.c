@@ -133,6 +133,7 @@ static int create_lu(struct builder *builder, const struct config_target *target
 		.revision = lun->revision,
 		.serial = lun->serial,
 		.naa_length = lun->naa_length,
+		.management_address = target->management_address,
 		.keeper = builder->machine->keeper,
 		.copy_domain = builder->model->copy_domain,
 	};

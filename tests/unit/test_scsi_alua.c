@@ -70,6 +70,48 @@ static void test_report__by_hand(void **state)
 	bed_expect_field(&bed->last, 0x2400, 1, 7);
 }
 
+/* One segment of all blocks, with the states of all groups; the VPD page leaves its size to that. */
+static void test_referrals__by_hand(void **state)
+{
+	static const uint8_t list[] = {
+		0, 0, 0, 28, /* length */
+		0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 0xff,
+		0x00, 0, 0, 1, 0x01, 0, 0, 2,
+	};
+	static const uint8_t page[16] = { 0, 0xb3, 0, 12 };
+	struct pr_bed *bed = *state;
+	struct bed_cmd cmd;
+
+	/* Without ALUA there is neither. */
+	assert_int_equal(PR_RUN(bed, bed->a, 0x9e, 0x13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0),
+			 CHECK);
+	bed_expect_field(&bed->last, 0x2400, 1, 4);
+	assert_int_equal(PR_RUN(bed, bed->a, 0x12, 1, 0xb3, 0, 16, 0), CHECK);
+	bed_expect_field(&bed->last, 0x2400, 2, 7);
+	set_alua(bed, SCSI_ALUA_IMPLICIT);
+	for (uint8_t one_segment = 0; one_segment < 2; one_segment++) {
+		BED_CDB(&bed->bed, &cmd, 0x9e, 0x13, 0, 0, 0, 0, 0, 0, 0x7f, 0xff, 0, 0, 0, 64,
+			one_segment, 0);
+		cmd.cmd.nexus = bed->a;
+		bed_wants(&cmd, 64);
+		bed_expect_data(&cmd, list, sizeof(list));
+	}
+	assert_int_equal(PR_RUN(bed, bed->a, 0x9e, 0x13, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 64, 0, 0),
+			 CHECK);
+	bed_expect_sense(&bed->last, 0x05, 0x2100);
+	BED_CDB(&bed->bed, &cmd, 0x12, 1, 0xb3, 0, 64, 0);
+	cmd.cmd.nexus = bed->a;
+	bed_wants(&cmd, 64);
+	bed_expect_data(&cmd, page, sizeof(page));
+	/* R_SUP */
+	BED_CDB(&bed->bed, &cmd, 0x12, 1, 0x86, 0, 64, 0);
+	cmd.cmd.nexus = bed->a;
+	bed_wants(&cmd, 64);
+	assert_int_equal(bed_get(&cmd), GOOD);
+	assert_int_equal(cmd.in[8], 0x18);
+	bed_release(&cmd);
+}
+
 static uint8_t tpgs(struct pr_bed *bed)
 {
 	struct bed_cmd cmd;
@@ -263,6 +305,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(test_report__by_hand),
+		TEST(test_referrals__by_hand),
 		TEST(test_alua__what_there_is_of_it),
 		TEST(test_set__states_and_unit_attention),
 		TEST(test_set__what_cannot_be),

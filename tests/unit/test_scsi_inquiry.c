@@ -144,9 +144,41 @@ static void test_spc_inquiry__refusals(void **state)
 	bed_teardown(&bed);
 }
 
+static void test_vpd_page__management(void **state)
+{
+	static const uint8_t none[] = { 0, 0x85, 0, 0 };
+	/* The storage configuration service of the target device; NUL and padding. */
+	static const uint8_t one[] = { 0,   0x85, 0,   20,  0x41, 0,   0,   16,  'h', 't', 't', 'p',
+				       's', ':',  '/', '/', 'a',  '.', 'b', '.', 'c', '/', 0,   0 };
+	static char long_address[254];
+	struct scsi_lu_config config;
+	struct scsi_lu *lu;
+	char why[200];
+	struct bed bed;
+
+	(void)state;
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	expect_page(&bed, 0x85, none, sizeof(none));
+	bed_teardown(&bed);
+	bed_setup(&bed, &(struct bed_config){ .lu.management_address = "https://a.b.c/" });
+	expect_page(&bed, 0x85, one, sizeof(one));
+	/* What cannot be told. */
+	memset(long_address, 'x', 252);
+	config = (struct scsi_lu_config){
+		.store = &bed.store.store,
+		.block_size = 512,
+		.seed = "seed",
+	};
+	config.management_address = long_address;
+	assert_int_equal(scsi_lu_create(&config, &lu, why, sizeof(why)), -EINVAL);
+	config.management_address = "a\tb";
+	assert_int_equal(scsi_lu_create(&config, &lu, why, sizeof(why)), -EINVAL);
+	bed_teardown(&bed);
+}
+
 static void test_vpd_page__supported(void **state)
 {
-	static const uint8_t expected[] = { 0,    0x00, 0,    10,   0x00, 0x80, 0x83,
+	static const uint8_t expected[] = { 0,    0x00, 0,    11,   0x00, 0x80, 0x83, 0x85,
 					    0x86, 0x87, 0x88, 0x8f, 0xb0, 0xb1, 0xb2 };
 	struct bed bed;
 	struct bed_cmd cmd;
@@ -376,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_spc_inquiry__well_known),
 		cmocka_unit_test(test_spc_inquiry__refusals),
 		cmocka_unit_test(test_vpd_page__supported),
+		cmocka_unit_test(test_vpd_page__management),
 		cmocka_unit_test(test_vpd_page__serial),
 		cmocka_unit_test(test_vpd_page__identification),
 		cmocka_unit_test(test_vpd_page__extended),
