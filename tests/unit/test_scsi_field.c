@@ -158,8 +158,16 @@ static const struct list_refusal {
 	{ { 0x15, 0x10, 0, 0, 8 }, { 0, 0, 0, 0, 0x48, 0x77, 0, 0 }, 8, 5, 7 },
 	{ { 0x15, 0x10, 0, 0, 6 }, { 0, 0, 0, 0, 0x08, 17 }, 6, 5, 7 },
 	/* QERR 10b, TST */
-	{ { 0x15, 0x10, 0, 0, 16 }, { 0, 0, 0, 0, 0x0a, 10, 0x22, 0x14, 0, 0, 0, 0, 0xff, 0xff }, 16, 7, 2 },
-	{ { 0x15, 0x10, 0, 0, 16 }, { 0, 0, 0, 0, 0x0a, 10, 0x02, 0x10, 0, 0, 0, 0, 0xff, 0xff }, 16, 6, 5 },
+	{ { 0x15, 0x10, 0, 0, 16 },
+	  { 0, 0, 0, 0, 0x0a, 10, 0x22, 0x14, 0, 0, 0, 0, 0xff, 0xff },
+	  16,
+	  7,
+	  2 },
+	{ { 0x15, 0x10, 0, 0, 16 },
+	  { 0, 0, 0, 0, 0x0a, 10, 0x02, 0x10, 0, 0, 0, 0, 0xff, 0xff },
+	  16,
+	  6,
+	  5 },
 	/* UNMAP BLOCK DESCRIPTOR DATA LENGTH: of 256 descriptors is tested with UNMAP */
 	/* LOG SELECT: PAGE CODE, and a parameter that there is not */
 	{ { 0x4c, 0, 0, 0, 0, 0, 0, 0, 4 }, { 0x3e }, 4, 0, 5 },
@@ -177,7 +185,11 @@ static const struct list_refusal {
 	{ { 0x04, 0x10 }, { 0, 0x08 }, 8, 1, 7 },
 	{ { 0x04, 0x10 }, { 0, 0x88, 0, 0, 0, 2 }, 8, 5, 7 },
 	/* PERSISTENT RESERVE OUT, REGISTER: a TransportID that is none */
-	{ { 0x5f, 0x00, 0, 0, 0, 0, 0, 0, 32 }, { [15] = 1, [20] = 0x08, [27] = 4, [28] = 0x45 }, 32, 28, -1 },
+	{ { 0x5f, 0x00, 0, 0, 0, 0, 0, 0, 32 },
+	  { [15] = 1, [20] = 0x08, [27] = 4, [28] = 0x45 },
+	  32,
+	  28,
+	  -1 },
 };
 
 static void test_field__of_parameter_lists(void **state)
