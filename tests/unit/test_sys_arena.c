@@ -308,7 +308,12 @@ static void test_memory__pages_are_where_they_were_asked_for(void **state)
 {
 	struct fixture *fixture = *state;
 	unsigned checked = 0;
+	void *page = &checked;
+	int status;
 
+	/* Some sandboxes do not let us ask. */
+	if (move_pages(0, 1, &page, NULL, &status, 0) != 0 || topology_node_of(page) < 0)
+		skip();
 	memory_visit(fixture->memory, check_placement, &checked);
 	assert_true(checked >= 32);
 }
