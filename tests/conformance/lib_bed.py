@@ -13,7 +13,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "system"))
+
+import ports  # noqa: E402
 
 _MAIN, _SMALL, _SLOW = range(3)
 _SIZES = {_MAIN: 1 << 30, _SMALL: 8 << 20, _SLOW: 8 << 20}
@@ -206,7 +211,9 @@ class Bed:
         self._disks = chosen
         self._devices = []
         self._daemon = None
-        self._ports = [self._free_port(), self._free_port()]
+        self._ports = [ports.free_port()]
+        while len(self._ports) < 2 or self._ports[0] == self._ports[1]:
+            self._ports[1:] = [ports.free_port()]
         self._log = os.path.join(work, "piniond.log")
 
     def __enter__(self):
@@ -280,11 +287,6 @@ class Bed:
                 if not self.is_alive() or time.monotonic() > until:
                     raise BedError(f"the daemon does not listen\n{self._log_tail()}")
                 time.sleep(0.05)
-
-    def _free_port(self):
-        with socket.socket() as probe:
-            probe.bind((self._address, 0))
-            return probe.getsockname()[1]
 
     def _listens(self, port):
         with socket.socket() as probe:
