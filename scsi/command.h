@@ -48,6 +48,7 @@ enum scsi_phase {
 #define CMD_MAPPED     0x10u /* as long as its data is on the wire */
 #define CMD_LOCKED     0x20u /* it has cmd->range to itself */
 #define CMD_PROTECTED  0x40u /* protect_concerns */
+#define CMD_SELF_TEST  0x80u /* what its I/O finds is for diagnostic.c to tell */
 
 enum scsi_status {
 	SCSI_STATUS_GOOD = 0x00,
@@ -217,6 +218,9 @@ int spc_report_identifying(struct scsi_cmd *cmd, struct cursor *out);
 int spc_set_identifying(struct scsi_cmd *cmd);
 int spc_set_identifying_list(struct scsi_cmd *cmd);
 int spc_send_diagnostic(struct scsi_cmd *cmd);
+struct sense;
+/* The I/O of a self-test has failed at LBA with FOUND. */
+int self_test_failed(struct scsi_cmd *cmd, uint64_t lba, const struct sense *found);
 int spc_send_diagnostic_list(struct scsi_cmd *cmd);
 int spc_receive_diagnostic(struct scsi_cmd *cmd, struct cursor *out);
 int spc_read_buffer(struct scsi_cmd *cmd, struct cursor *out);

@@ -22,6 +22,8 @@ enum {
 	UNBOUNDED_COUNTER = 0x02,
 	BINARY_LIST = 0x03,
 	NO_TEMPERATURE = 0xff,
+	SELF_TEST_RESULTS = 0x10,
+	SEGMENT_FAILED = 4, /* of a self-test, which one is not told */
 };
 
 struct log_page {
@@ -127,6 +129,29 @@ static void put_start_stop(const struct scsi_lu *lu, uint16_t from, struct curso
 		cursor_put_u32(out, 0);
 }
 
+/* The last tests first; those that have not been are zeros. */
+static void put_self_tests(const struct scsi_lu *lu, uint16_t from, struct cursor *out)
+{
+	for (unsigned i = 0; i < SELF_TESTS_KEPT; i++) {
+		const struct self_test *test = &lu->self_test[i];
+
+		if (!put_head(out, (uint16_t)(i + 1), from, BINARY_LIST, 16))
+			continue;
+		if (i >= lu->self_tests) {
+			cursor_put_zeros(out, 16);
+			continue;
+		}
+		cursor_put_u8(out,
+			      (uint8_t)(test->code << 5 | (test->has_failed ? SEGMENT_FAILED : 0)));
+		cursor_put_u8(out, 0);
+		cursor_put_u16(out, 0); /* hours of power: not known */
+		cursor_put_u64(out, test->lba);
+		cursor_put_u8(out, test->key);
+		cursor_put_u16(out, test->sense);
+		cursor_put_u8(out, 0);
+	}
+}
+
 /* Logical Block Provisioning: mapping resources, in threshold sets; SBC-4 section 6.4.5. */
 static void put_resource(const struct scsi_lu *lu, uint16_t code, uint64_t bytes, uint16_t from,
 			 struct cursor *out)
@@ -181,6 +206,7 @@ static const struct log_page pages[] = {
 	{ .code = 0x0c, .last = 0x0002, .put = put_provisioning, .is_known = has_threshold },
 	{ .code = 0x0d, .last = 0x0001, .put = put_temperature },
 	{ .code = 0x0e, .last = 0x0004, .put = put_start_stop },
+	{ .code = SELF_TEST_RESULTS, .last = SELF_TESTS_KEPT, .put = put_self_tests },
 	{ .code = 0x19, .last = 0x0003, .put = put_statistics,
 	  .counts = true, .base = LOG_STATISTICS },
 	{ .code = 0x2f, .put = put_exceptions },
@@ -273,6 +299,8 @@ static void reset_counters(struct scsi_cmd *cmd, const struct log_page *page)
 		if (page == NULL || (page->counts && page->base == i))
 			lu->log_base[i] = now;
 	}
+	if (page == NULL || page->code == SELF_TEST_RESULTS)
+		lu->self_tests = 0;
 	pthread_mutex_unlock(&lu->control);
 	attention_raise_others(&lu->attentions, ATTENTION_LOG_CHANGED, cmd->nexus);
 }

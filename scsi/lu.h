@@ -104,6 +104,16 @@ struct range_home {
 	struct range_slot slot[RANGE_LOCKS_MAX];
 };
 
+/* What came of a self-test; SPC-5 section 7.3.16. */
+#define SELF_TESTS_KEPT 20
+struct self_test {
+	uint8_t code; /* SELF-TEST CODE of SEND DIAGNOSTIC */
+	bool has_failed;
+	uint8_t key; /* and with which sense */
+	uint16_t sense;
+	uint64_t lba;
+};
+
 struct scsi_lu {
 	/* constant */
 	struct store *store;
@@ -161,6 +171,8 @@ struct scsi_lu {
 	/* under control */
 	struct identifying identifying;
 	struct lu_sums log_base[LOG_COUNTERS];
+	struct self_test self_test[SELF_TESTS_KEPT]; /* the last one first */
+	unsigned self_tests;
 	uint64_t timestamp_offset; /* milliseconds, to the machine's clock; modulo 2^64 */
 	bool timestamp_is_set;
 	uint8_t *buffer; /* of READ and WRITE BUFFER, NULL: never written */
