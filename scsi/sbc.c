@@ -67,10 +67,10 @@ int sbc_pre_fetch(struct scsi_cmd *cmd)
 
 enum { DEFECT_LIST_FORMAT = 0x07, REQ_LISTS = 0x18 };
 
-/* Short and long block, bytes from index, physical sector: an empty list looks the same in all. */
+/* Blocks, bytes from index, physical sectors, short or long: an empty list looks the same in all. */
 bool sbc_is_defect_format(uint8_t format)
 {
-	return format == 0 || format == 3 || format == 4 || format == 5;
+	return format <= 5;
 }
 
 int sbc_read_defect_data_10(struct scsi_cmd *cmd, struct cursor *out)

@@ -262,9 +262,17 @@ static void test_sbc_read_defect_data__empty_lists(void **state)
 	BED_CDB(&bed, &cmd, 0xb7, 0x08, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0);
 	bed_wants(&cmd, 256);
 	bed_expect_data(&cmd, list_12, sizeof(list_12));
+	/* Every format that SBC-4 has. */
+	for (uint8_t format = 0; format < 6; format++) {
+		uint8_t list[4] = { 0, 0x18 | format };
+
+		BED_CDB(&bed, &cmd, 0x37, 0, 0x18 | format, 0, 0, 0, 0, 1, 0, 0);
+		bed_wants(&cmd, 256);
+		bed_expect_data(&cmd, list, sizeof(list));
+	}
 	BED_CDB(&bed, &cmd, 0x37, 0, 0x07, 0, 0, 0, 0, 1, 0, 0);
 	BED_RUN_FIELD(&cmd, 2, 2);
-	BED_CDB(&bed, &cmd, 0xb7, 0x01, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0);
+	BED_CDB(&bed, &cmd, 0xb7, 0x07, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0);
 	BED_RUN_FIELD(&cmd, 1, 2);
 	bed_teardown(&bed);
 }
