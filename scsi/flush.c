@@ -12,7 +12,7 @@ enum { BEHIND_MAX = 16 }; /* of one logical unit at a time; the others are waite
 struct flush {
 	struct store_io io;
 	struct scsi_lu *lu;
-	const struct scsi_nexus *nexus; /* compared, never followed: it may have gone */
+	uint64_t nexus; /* its number: it may have gone */
 	bool is_submitting;
 	bool is_done;
 	int err;
@@ -26,6 +26,11 @@ static void release(struct flush *flush)
 	atomic_fetch_sub_explicit(&lu->background, 1, memory_order_release);
 }
 
+static bool has_asked(const void *context, const struct scsi_nexus *nexus)
+{
+	return nexus->number == *(const uint64_t *)context;
+}
+
 static void flushed(struct store_io *io, int err)
 {
 	struct flush *flush = container_of(io, struct flush, io);
@@ -37,7 +42,8 @@ static void flushed(struct store_io *io, int err)
 		return;
 	if (err < 0) {
 		atomic_store_explicit(&lu->deferred_error, err, memory_order_relaxed);
-		attention_raise_one(&lu->attentions, ATTENTION_DEFERRED_ERROR, flush->nexus);
+		attention_raise_if(&lu->attentions, ATTENTION_DEFERRED_ERROR, has_asked,
+				   &flush->nexus);
 	}
 	release(flush);
 }
@@ -58,7 +64,7 @@ int flush_behind(struct scsi_cmd *cmd)
 		return flush_and_wait(cmd);
 	atomic_fetch_add_explicit(&lu->background, 1, memory_order_acquire);
 	flush->lu = lu;
-	flush->nexus = cmd->nexus;
+	flush->nexus = cmd->nexus->number;
 	flush->io.store = lu->store;
 	flush->io.reactor = cmd->nexus->reactor;
 	flush->io.op = STORE_FLUSH;

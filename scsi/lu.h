@@ -206,6 +206,7 @@ struct scsi_target {
 	struct scsi_lu *lu[SCSI_LUNS_MAX];
 	/* Hashes of the nexuses that have been here: their return is an I_T nexus loss. */
 	_Atomic uint64_t known[SCSI_NEXUSES_REMEMBERED];
+	_Atomic uint64_t nexuses; /* that there have been */
 };
 
 /* The order of a task set; order.h. */
@@ -240,6 +241,7 @@ struct scsi_nexus {
 	struct reactor *reactor;
 	struct arena *arena; /* the reactor's */
 	bool is_lost; /* only its commands are left */
+	uint64_t number; /* by which it is known when it may have gone: no other of its target has it */
 	unsigned slot; /* into lu->counters */
 	char *initiator_port;
 	char *target_port;

@@ -329,6 +329,7 @@ int scsi_nexus_create(const struct scsi_nexus_config *config, struct scsi_nexus 
 		return -ENOMEM;
 	}
 	nexus->target = target;
+	nexus->number = atomic_fetch_add_explicit(&target->nexuses, 1, memory_order_relaxed);
 	nexus->reactor = config->reactor;
 	nexus->event = config->event;
 	if (nexus->event != NULL)
