@@ -144,6 +144,28 @@ static void test_accept__completion_vectors_are_spread(void **state)
 	bed->log_len = 0;
 }
 
+/* More at once than are looked at in one turn: none is forgotten. */
+static void test_accept__many_at_once(void **state)
+{
+	enum { COUNT = 100 };
+	struct bed *bed = *state;
+	struct fake_peer *peers[COUNT];
+
+	for (unsigned i = 0; i < COUNT; i++)
+		peers[i] = fake_connect("\x80\0\0\0", 4, 1, 4);
+	bed_run(bed);
+	for (unsigned i = 0; i < COUNT; i++)
+		assert_true(fake_is_accepted(peers[i]));
+	for (unsigned i = 0; i < COUNT; i++)
+		fake_event(peers[i], RDMA_CM_EVENT_DISCONNECTED, 0);
+	bed_run(bed);
+	for (unsigned i = 0; i < COUNT; i++) {
+		bed->peer = peers[i];
+		bed_disconnect(bed);
+	}
+	assert_int_equal(bed->lost, COUNT);
+}
+
 static void test_accept__no_place_is_rejected(void **state)
 {
 	struct bed *bed = *state;
@@ -647,6 +669,7 @@ int main(void)
 		cmocka_unit_test(test_accept__depth_is_the_least_of_both),
 		TEST(test_accept__on_the_reactor_that_place_names),
 		TEST(test_accept__completion_vectors_are_spread),
+		TEST(test_accept__many_at_once),
 		TEST(test_accept__no_place_is_rejected),
 		cmocka_unit_test(test_accept__failures_are_told_as_lost),
 		cmocka_unit_test_teardown(test_accept__fewer_entries_where_the_device_has_too_few,

@@ -14,14 +14,18 @@
 
 #include "transport/iser/iser.h"
 
+enum { EVENTS_MOST = 64 };	/* in one turn: others want theirs too */
+
 /* --- events of connections --- */
 
+/* What is left is there when the channel is looked at again. */
 static void take_events(struct iser_core *core)
 {
 	const struct iser_verbs *verbs = core->iser->verbs;
 	struct rdma_cm_event *event;
 
-	while (verbs->get_cm_event(core->channel, &event) == 0) {
+	for (unsigned i = 0; i < EVENTS_MOST && verbs->get_cm_event(core->channel, &event) == 0;
+	     i++) {
 		struct iser_party *party = event->id->context;
 		enum rdma_cm_event_type type = event->event;
 		int status = event->status;

@@ -23,6 +23,7 @@
 enum {
 	BACKLOG = 256,
 	RETRY_MS = 1000,	/* after the device has gone */
+	EVENTS_MOST = 64,	/* in one turn: others want theirs too */
 };
 
 struct iser_listener {
@@ -219,7 +220,9 @@ static void take_events(struct iser_listener *listener)
 	struct rdma_cm_event *event;
 	bool is_gone = false;
 
-	while (verbs_of(listener)->get_cm_event(listener->channel, &event) == 0) {
+	for (unsigned i = 0; i < EVENTS_MOST; i++) {
+		if (verbs_of(listener)->get_cm_event(listener->channel, &event) != 0)
+			break;
 		if (event->event == RDMA_CM_EVENT_CONNECT_REQUEST) {
 			take_request(listener, event);
 			continue;
