@@ -139,11 +139,12 @@ static void bed_store_describe(const struct store *store, char *text, size_t siz
 
 static int bed_store_usage(struct store *base, struct store_usage *usage)
 {
-	const struct bed_store *store = of(base);
+	struct bed_store *store = of(base);
 
 	if (store->usage == NULL)
 		return -EOPNOTSUPP;
 	*usage = *store->usage;
+	atomic_fetch_add(&store->asked, 1);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,7 @@ struct bed_store {
 	struct store_io *held[BED_HELD_MAX];
 	unsigned held_count;
 	unsigned count[STORE_COPY + 1]; /* by enum store_op */
+	atomic_uint asked; /* what usage there is, by a worker */
 	unsigned flags; /* of the last operation */
 	unsigned cancels;
 	unsigned mapped;
