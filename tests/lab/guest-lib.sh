@@ -70,9 +70,12 @@ pinionctl() {
 	"$PINION_BUILD/pinionctl" -s /run/pinion/control.sock "$@"
 }
 
+pinion_under=()
+
 # Starts the daemon of the build folder with these LUNs, as libconfig groups, on
 # both addresses. Extra settings come from $settings, $performance and $portal,
 # further portals from $more_portals (", { ... }"), more of the target from $of_target.
+# The command $pinion_under, an array, runs it.
 pinion_start() { # LUN-GROUP...
 	local luns='' lun
 	for lun in "$@"; do
@@ -87,16 +90,16 @@ portals = ( { address = "$target_address"; ${portal:-} },
 ${settings:-}
 targets = ( { name = "$target"; luns = ( $luns ); ${of_target:-} } );
 END
-	"$PINION_BUILD/piniond" -f -c /run/pinion/pinion.conf >>/run/piniond.log 2>&1 &
+	"${pinion_under[@]}" "$PINION_BUILD/piniond" -f -c /run/pinion/pinion.conf >>/run/piniond.log 2>&1 &
 	pinion_pid=$!
-	wait_for 30 is_listening "$target_address" || fail "the daemon does not listen"
+	wait_for 90 is_listening "$target_address" || fail "the daemon does not listen"
 }
 
 # Ends it as an administrator does; it must leave with status 0.
 pinion_stop() {
 	local status=0
 	kill -TERM "$pinion_pid" || fail "the daemon had gone before it was stopped"
-	wait_for 20 has_ended "$pinion_pid" || fail "the daemon did not end after SIGTERM"
+	wait_for 90 has_ended "$pinion_pid" || fail "the daemon did not end after SIGTERM"
 	wait "$pinion_pid" || status=$?
 	[ "$status" -eq 0 ] || fail "the daemon ended with status $status"
 }
@@ -117,7 +120,7 @@ initiator_start() { # TRANSPORT...
 	rm -rf /etc/iscsi/nodes /etc/iscsi/send_targets
 	echo "InitiatorName=$initiator" >/etc/iscsi/initiatorname.iscsi
 	iscsid -f >/run/iscsid.log 2>&1 &
-	wait_for 15 iscsiadm -m iface || fail "iscsid does not answer"
+	wait_for 90 iscsiadm -m iface || fail "iscsid does not answer"
 }
 
 iface_of() { # TRANSPORT
@@ -134,7 +137,7 @@ initiator_login() { # TRANSPORT ADDRESS IQN [SETTING...]
 	local iface address=$2 iqn=$3 setting
 	iface=$(iface_of "$1")
 	shift 3
-	node=(timeout 60 iscsiadm -m node -T "$iqn" -p "$address:3260" -I "$iface")
+	node=(timeout 120 iscsiadm -m node -T "$iqn" -p "$address:3260" -I "$iface")
 	"${node[@]}" >/dev/null 2>&1 || "${node[@]}" -o new >/dev/null || return 1
 	for setting in "$@"; do
 		"${node[@]}" -o update -n "${setting%%=*}" -v "${setting#*=}" || return 1
@@ -144,7 +147,7 @@ initiator_login() { # TRANSPORT ADDRESS IQN [SETTING...]
 
 # Prints the disk of a LUN, which comes some time after the login.
 initiator_disk() { # IQN LUN
-	wait_for 20 find_disk "$1" "$2" && find_disk "$1" "$2"
+	wait_for 90 find_disk "$1" "$2" && find_disk "$1" "$2"
 }
 
 find_disk() { # IQN LUN
@@ -159,7 +162,7 @@ find_disk() { # IQN LUN
 }
 
 initiator_logout() { # IQN
-	timeout 60 iscsiadm -m node -T "$1" --logout && wait_for 10 has_no_session "$1"
+	timeout 120 iscsiadm -m node -T "$1" --logout && wait_for 90 has_no_session "$1"
 }
 
 has_no_session() { # IQN
@@ -174,7 +177,7 @@ tgt_start() { # MIB
 	mkdir -p /run/tgt
 	tgtd -f --iser pool_sz_mb=128 >/run/tgtd.log 2>&1 &
 	tgt_pid=$!
-	wait_for 30 tgtadm --op show --mode sys || fail "tgtd does not answer: $(tail -n 3 /run/tgtd.log)"
+	wait_for 90 tgtadm --op show --mode sys || fail "tgtd does not answer: $(tail -n 3 /run/tgtd.log)"
 	for transport in tcp iser; do
 		number=$((number + 1))
 		lld=iscsi
