@@ -21,6 +21,7 @@ enum {
 	SESSIONS = 3,
 	TASKS = 64,
 	R2TS = 8,
+	R2TS_SEEN = 64,
 	TRANSFER_MAX = 32768,
 	SEGMENT_MAX = 8192, /* what we take in one PDU, unless we said 512 */
 	STREAM = 1 << 17,
@@ -29,7 +30,7 @@ enum {
 enum kind { NONE, READ, WRITE, OTHER };
 
 struct r2t {
-	uint32_t ttt, offset, length;
+	uint32_t ttt, offset, length, sn;
 };
 
 struct task {
@@ -45,6 +46,8 @@ struct task {
 	uint32_t versions; /* what LUN 0 was when it was sent */
 	struct r2t r2ts[R2TS];
 	unsigned r2t_count;
+	struct r2t seen[R2TS_SEEN]; /* round and round */
+	unsigned seen_count;
 	uint32_t data_sn; /* of the next Data-In */
 	uint8_t *out, *in;
 };
@@ -397,6 +400,7 @@ static void take_r2t(struct wire *wire, const struct bhs *bhs)
 		.ttt = bhs_ttt(bhs),
 		.offset = get_be32(bhs->raw + BHS_AT_BUFFER_OFFSET),
 		.length = get_be32(bhs->raw + 44),
+		.sn = get_be32(bhs->raw + 36),
 	};
 
 	CHECK(bhs_stat_sn(bhs) == wire->stat_sn);
@@ -411,6 +415,11 @@ static void take_r2t(struct wire *wire, const struct bhs *bhs)
 		CHECK(r2t.offset <= task->expected && r2t.length <= task->expected - r2t.offset);
 		CHECK(session->level != 0 || task->r2t_count < session->max_r2ts);
 	}
+	/* One that a SNACK has brought again has its answer, or will. */
+	for (unsigned i = 0; i < min(task->seen_count, (unsigned)R2TS_SEEN); i++)
+		if (memcmp(&task->seen[i], &r2t, sizeof(r2t)) == 0)
+			return;
+	task->seen[task->seen_count++ % R2TS_SEEN] = r2t;
 	if (task->r2t_count < R2TS)
 		task->r2ts[task->r2t_count++] = r2t;
 }
@@ -549,6 +558,7 @@ static void wire_gone(struct wire *wire)
 			continue;
 		task->may_vanish = true;
 		task->r2t_count = 0;
+		task->seen_count = 0;
 		if (session->level != 2)
 			lose_task(task);
 	}
@@ -808,13 +818,13 @@ static void set_session(struct wire *wire, const uint8_t *how)
 					       WORLD_VAULT, WORLD_VAULT, WORLD_VIEW, WORLD_MOVED };
 	struct session *session = wire->session;
 
-	for (unsigned i = 0; i < TASKS; i++)
-		if (f.tasks[i].kind != NONE && f.tasks[i].session == session)
-			lose_task(&f.tasks[i]);
 	expect_end(session);
 	for (unsigned i = 0; i < WIRES; i++)
 		if (f.wires[i].session == session && f.wires[i].loop != NULL && &f.wires[i] != wire)
 			drop_wire(&f.wires[i]);
+	for (unsigned i = 0; i < TASKS; i++)
+		if (f.tasks[i].kind != NONE && f.tasks[i].session == session)
+			lose_task(&f.tasks[i]);
 	*session = (struct session){
 		.isid = (uint8_t)(session - f.sessions),
 		.cmd_sn = 0xfffffff8u,

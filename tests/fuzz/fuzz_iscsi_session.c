@@ -665,8 +665,9 @@ static void settle(void)
 		world_release(&f.world.scsi);
 		turn(4);
 		step_data(all);
-		if (i % 16 == 15)
-			world_pass(&f.world.scsi, 100);
+		/* An ORDERED command also waits for those that nobody comes to take over. */
+		if (i % 8 == 7)
+			world_pass(&f.world.scsi, 500);
 	}
 	CHECK(!is_honest() || count_unanswered() == 0);
 	for (unsigned i = 0; i < WORLD_BLOCKS && is_honest(); i++)

@@ -24,13 +24,12 @@ enum {
 	NEXUSES = 3,
 	COMMANDS = 48,
 	LIST_MAX = 16384,
-	OPS_MAX = 256,
 	LOST_MAX = 16,
 	TOKEN = 512,
 };
 
 /* An LU's medium as READ and WRITE of LUN 0 see it. */
-enum effect { NO_EFFECT, READS_MEDIUM, WRITES_MEDIUM, COMPARES, ORS, REPEATS };
+enum effect { NO_EFFECT, READS_MEDIUM, WRITES_MEDIUM, COMPARES, ORS, REPEATS, COPIES };
 
 struct unit_cmd {
 	struct scsi_cmd cmd;
@@ -38,7 +37,7 @@ struct unit_cmd {
 	unsigned completions;
 	uint8_t *list; /* LIST_MAX bytes */
 	enum effect effect;
-	uint64_t lba;
+	uint64_t lba, from;
 	uint32_t blocks;
 };
 
@@ -49,9 +48,6 @@ static struct fuzz {
 	struct scsi_nexus *nexus[NEXUSES];
 	struct scsi_nexus *lost[LOST_MAX];
 	struct unit_cmd cmds[COMMANDS];
-	const struct scsi_op *ops[OPS_MAX];
-	uint8_t opcodes[OPS_MAX];
-	unsigned op_count;
 	uint8_t token[TOKEN];
 	uint8_t before[WORLD_BLOCKS * 512];
 	unsigned functions; /* task management under way */
@@ -107,6 +103,9 @@ static void port_complete(struct scsi_cmd *scsi)
 {
 	struct unit_cmd *cmd = of_cmd(scsi);
 
+	TRACE("  %02x: status %02x, in %u, sense %02x %02x %02x .. %02x %02x%s\n", scsi->cdb[0],
+	      scsi->status, scsi->data_in_length, scsi->sense[0], scsi->sense[1], scsi->sense[2],
+	      scsi->sense[12], scsi->sense[13], scsi->aborted ? ", aborted" : "");
 	CHECK(++cmd->completions == 1);
 	CHECK(!cmd->wants_data);
 	CHECK(scsi->data_in_length <= scsi->data.length);
@@ -132,6 +131,14 @@ static const struct scsi_port_ops port = {
 
 /* --- nexuses --- */
 
+static void hear(void *context, uint64_t lun, const uint8_t *sense, uint8_t length)
+{
+	struct scsi_nexus **nexus = context;
+
+	(void)lun;
+	CHECK(*nexus != NULL && length >= 8 && (sense[0] & 0x7c) == 0x70);
+}
+
 static void join(unsigned who)
 {
 	static const char *const names[NEXUSES] = {
@@ -146,6 +153,8 @@ static void join(unsigned who)
 		.target_port = who == 2 ? "t,t,0x0002" : "t,t,0x0001",
 		.target_port_group = who == 2 ? 2 : 1,
 		.has_sam_functions = true,
+		.event = who == 1 ? NULL : hear,
+		.context = &f.nexus[who],
 	};
 
 	CHECK(scsi_nexus_create(&config, &f.nexus[who]) == 0);
@@ -255,6 +264,8 @@ static void check_medium(const struct unit_cmd *cmd)
 			*at |= cmd->list[i];
 		else if (cmd->effect == REPEATS)
 			*at = cmd->list[i % 512];
+		else if (cmd->effect == COPIES)
+			*at = f.before[cmd->from * 512 + i];
 		else if (cmd->effect == COMPARES)
 			CHECK(was[i] == cmd->list[i]);
 		if (cmd->effect == COMPARES)
@@ -439,38 +450,42 @@ static void step_blocks(const uint8_t *how)
 
 /* --- any command of the table --- */
 
-static void collect_ops(void)
+/* The row of opcode CDB[0], or of the next that there is, and of its service action. */
+static const struct scsi_op *find_op(uint8_t *cdb)
 {
-	for (unsigned opcode = 0; opcode < 256; opcode++) {
-		const struct scsi_op *row = scsi_op_row((uint8_t)opcode);
-		unsigned count = row == NULL ? 0 : row->actions != NULL ? row->action_count : 1;
+	const struct scsi_op *row;
+	uint16_t action;
 
-		for (unsigned i = 0; i < count && f.op_count < OPS_MAX; i++) {
-			f.opcodes[f.op_count] = (uint8_t)opcode;
-			f.ops[f.op_count++] = row->actions != NULL ? &row->actions[i] : row;
-		}
-	}
+	while ((row = scsi_op_row(cdb[0])) == NULL)
+		cdb[0]++;
+	if (row->actions == NULL)
+		return row;
+	action = cdb[0] == 0x7f ? get_be16(cdb + 8) : cdb[1] & 0x1f;
+	for (unsigned i = 0; i < row->action_count; i++)
+		if (row->actions[i].action == action)
+			return &row->actions[i];
+	return &row->actions[action % row->action_count];
 }
 
 static void step_any(const uint8_t *how)
 {
-	unsigned which = (how[2] + (how[5] & 0x80 ? 256u : 0)) % f.op_count;
-	const struct scsi_op *op = f.ops[which];
 	struct unit_cmd *cmd = new_cmd(how, (how[5] & 7) % (WORLD_LUNS + 1));
+	const struct scsi_op *op;
 	uint8_t *cdb;
 
 	if (cmd == NULL)
 		return;
 	cdb = cmd->cmd.cdb;
-	take_bytes(cdb, op->cdb_length == 6 || op->cdb_length == 10 ? 16 : 32);
+	take_bytes(cdb, how[2] >= 0x20 && how[2] < 0x60 ? 10 : how[2] < 0x20 ? 6 : 32);
+	cdb[0] = how[2];
+	op = find_op(cdb);
 	/* Big numbers are seldom meant. */
 	if (how[5] & 0x08)
 		memset(cdb + 2, 0, op->cdb_length == 16 ? 7 : op->cdb_length == 32 ? 0 : 3);
 	if ((how[5] & 0x10) && op->length_at != 0)
 		memset(cdb + op->length_at, 0, op->length_size - 1);
-	for (unsigned i = 0; i < op->cdb_length && !(how[1] & 0x80); i++)
+	for (unsigned i = 1; i < op->cdb_length && !(how[1] & 0x80); i++)
 		cdb[i] &= op->usage[i];
-	cdb[0] = f.opcodes[which];
 	if (op->cdb_length == 32) {
 		put_be16(cdb + 8, op->action);
 		cdb[7] = 0x18;
@@ -500,16 +515,34 @@ static void put_cscd(uint8_t *at, unsigned lun)
 	put_be24(at + 29, lu->block_size);
 }
 
-static void put_segment(uint8_t *at, const uint8_t *how)
+/* Block to block, or with byte counts and offsets; its length. */
+static unsigned put_segment(uint8_t *at, const uint8_t *how)
 {
-	at[0] = 0x02;
+	bool is_bytes = how[6] & 1;
+
+	at[0] = is_bytes ? 0x0a : 0x02;
 	at[1] = how[0] & 3;
-	put_be16(at + 2, 0x18);
+	put_be16(at + 2, is_bytes ? 0x1c : 0x18);
 	put_be16(at + 4, how[1] & 3);
 	put_be16(at + 6, how[2] & 3);
-	put_be16(at + 10, how[3] & 31);
+	put_be16(at + 10, is_bytes ? how[3] * 64 : how[3] & 31);
 	put_be64(at + 12, how[4] & 127);
 	put_be64(at + 20, how[5] & 127);
+	put_be16(at + 28, is_bytes ? how[7] * 2 : 0);
+	put_be16(at + 30, is_bytes ? how[6] * 2 : 0);
+	return is_bytes ? 32 : 28;
+}
+
+/* What one copy within LUN 0 does to it; to blocks that it does not copy elsewhere, too. */
+static void expect_copy(struct unit_cmd *cmd, const uint8_t *segment)
+{
+	cmd->from = get_be64(segment + 12);
+	cmd->lba = get_be64(segment + 20);
+	cmd->blocks = get_be16(segment + 10);
+	if (segment[0] == 0x02 && segment[5] == 0 && segment[7] == 0 &&
+	    max(cmd->from, cmd->lba) + cmd->blocks <= WORLD_BLOCKS &&
+	    (cmd->from + cmd->blocks <= cmd->lba || cmd->lba + cmd->blocks <= cmd->from))
+		cmd->effect = COPIES;
 }
 
 /* EXTENDED COPY between the logical units, LID1 or LID4. */
@@ -517,7 +550,7 @@ static void step_copy(const uint8_t *how)
 {
 	struct unit_cmd *cmd = new_cmd(how, how[5] % 3);
 	bool is_lid4 = how[2] & 1;
-	unsigned segments = how[3] & 3, header = is_lid4 ? 48 : 16, length;
+	unsigned segments = how[3] & 3, header = is_lid4 ? 48 : 16, length = header + 96;
 	uint8_t record[RECORD];
 	uint8_t *list;
 
@@ -525,6 +558,12 @@ static void step_copy(const uint8_t *how)
 		return;
 	list = cmd->list;
 	list[1] = how[4] & 0x38;
+	for (unsigned i = 0; i < 3; i++)
+		put_cscd(list + header + i * 32, i);
+	for (unsigned i = 0; i < segments; i++) {
+		take_bytes(record, sizeof(record));
+		length += put_segment(list + length, record);
+	}
 	if (is_lid4) {
 		list[0] = 1;
 		put_be16(list + 2, 0x20);
@@ -532,21 +571,16 @@ static void step_copy(const uint8_t *how)
 		list[16] = 0xff;
 		put_be32(list + 20, how[6]);
 		put_be16(list + 42, 3 * 32);
-		put_be16(list + 44, (uint16_t)(segments * 28));
+		put_be16(list + 44, (uint16_t)(length - header - 96));
 	} else {
 		list[0] = how[6];
 		put_be16(list + 2, 3 * 32);
-		put_be32(list + 8, segments * 28);
+		put_be32(list + 8, length - header - 96);
 	}
-	for (unsigned i = 0; i < 3; i++)
-		put_cscd(list + header + i * 32, i);
-	for (unsigned i = 0; i < segments; i++) {
-		take_bytes(record, sizeof(record));
-		put_segment(list + header + 96 + i * 28, record);
-	}
-	length = header + 96 + segments * 28;
 	if (how[1] != 0)
 		list[how[1] % length] ^= how[4];
+	else if (segments == 1 && !(is_lid4 && list[15] != 0))
+		expect_copy(cmd, list + header + 96);
 	cmd->cmd.cdb[0] = 0x83;
 	cmd->cmd.cdb[1] = is_lid4 ? 0x01 : 0x00;
 	put_be32(cmd->cmd.cdb + 10, length);
@@ -578,7 +612,6 @@ static void step_token(const uint8_t *how)
 		return;
 	list = cmd->list;
 	length = header + count * 16;
-	put_be32(cmd->cmd.cdb + 6, how[6] & 7); /* LIST IDENTIFIER */
 	if ((how[2] & 3) == 2) {
 		cmd->cmd.cdb[0] = 0x84;
 		cmd->cmd.cdb[1] = 0x07;
@@ -595,6 +628,7 @@ static void step_token(const uint8_t *how)
 	}
 	cmd->cmd.cdb[0] = 0x83;
 	cmd->cmd.cdb[1] = how[2] & 1 ? 0x11 : 0x10;
+	put_be32(cmd->cmd.cdb + 6, how[6] & 7); /* LIST IDENTIFIER */
 	put_be32(cmd->cmd.cdb + 10, length);
 	put_be16(list, (uint16_t)(length - 2));
 	list[2] = how[4] & 3; /* IMMED, DEL_TKN or RTV */
@@ -855,7 +889,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.data = data;
 	f.left = size;
 	take_bytes(head, sizeof(head));
-	collect_ops();
 	world_make_scsi(&f.world, head);
 	CHECK(scsi_target_add_port(f.world.scsi, 1, "t,t,0x0001") == 0);
 	CHECK(scsi_target_add_port(f.world.scsi, 2, "t,t,0x0002") == 0);
