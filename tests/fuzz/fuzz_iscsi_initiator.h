@@ -729,8 +729,11 @@ static void say_values(struct words *words, const struct wire *wire, const uint8
 	static const char *const reporting[] = { "RFC3720", "ResponseFence", "FastAbort",
 						 "FastAbort,ResponseFence,RFC3720" };
 
-	say(words, "HeaderDigest", how[1] & 1 ? "CRC32C" : "None");
-	say(words, "DataDigest", how[1] & 2 ? "CRC32C" : "None");
+	/* Said to be preferred; or nothing is said, and the target may offer. */
+	if (!(how[4] & 0x80)) {
+		say(words, "HeaderDigest", how[1] & 1 ? "CRC32C,None" : "None,CRC32C");
+		say(words, "DataDigest", how[1] & 2 ? "CRC32C,None" : "None,CRC32C");
+	}
 	say_number(words, "MaxRecvDataSegmentLength", wire->segment_max);
 	if (joins || wire->session->is_discovery)
 		return;
@@ -749,23 +752,20 @@ static void say_values(struct words *words, const struct wire *wire, const uint8
 	say(words, "iSCSIProtocolLevel", "2");
 }
 
-static void logged_in(struct wire *wire, bool joins)
+static bool is_crc32c(const struct wire *wire, const char *key)
+{
+	return said(wire, key) != NULL && strcmp(said(wire, key), "CRC32C") == 0;
+}
+
+/* What has been agreed on, as far as the last answer tells. */
+static void take_values(struct wire *wire, bool joins)
 {
 	struct session *session = wire->session;
 
-	wire->header_digest = said(wire, "HeaderDigest") != NULL &&
-			      strcmp(said(wire, "HeaderDigest"), "CRC32C") == 0;
-	wire->data_digest =
-		said(wire, "DataDigest") != NULL && strcmp(said(wire, "DataDigest"), "CRC32C") == 0;
-	wire->is_full = true;
-	wire->acked = wire->stat_sn;
+	wire->header_digest = is_crc32c(wire, "HeaderDigest");
+	wire->data_digest = is_crc32c(wire, "DataDigest");
 	if (joins)
 		return;
-	session->is_there = true;
-	session->tsih = get_be16(wire->login.raw + BHS_AT_TSIH);
-	CHECK(session->tsih != 0);
-	session->exp_cmd_sn = bhs_exp_cmd_sn(&wire->login);
-	session->max_cmd_sn = bhs_max_cmd_sn(&wire->login);
 	session->level =
 		session->is_discovery ? 0 : (uint8_t)said_number(wire, "ErrorRecoveryLevel", 0);
 	session->max_burst = said_number(wire, "MaxBurstLength", 262144);
@@ -776,31 +776,59 @@ static void logged_in(struct wire *wire, bool joins)
 	session->in_order = said_yes(wire, "DataPDUInOrder", true);
 }
 
+static void logged_in(struct wire *wire, bool joins)
+{
+	struct session *session = wire->session;
+
+	wire->is_full = true;
+	wire->acked = wire->stat_sn;
+	if (joins)
+		return;
+	session->is_there = true;
+	session->tsih = get_be16(wire->login.raw + BHS_AT_TSIH);
+	CHECK(session->tsih != 0);
+	session->exp_cmd_sn = bhs_exp_cmd_sn(&wire->login);
+	session->max_cmd_sn = bhs_max_cmd_sn(&wire->login);
+}
+
+/* The last request, and the answer to what the target offers of its own accord. */
+static bool conclude(struct wire *wire, struct words *words, bool joins)
+{
+	static const char *const offers[] = { "HeaderDigest", "DataDigest" };
+
+	if (!ask(wire, 0x87, words))
+		return false;
+	take_values(wire, joins);
+	if (wire->login.raw[1] & ISCSI_LOGIN_TRANSIT)
+		return true;
+	words->length = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(offers); i++)
+		if (said(wire, offers[i]) != NULL)
+			say(words, offers[i], said(wire, offers[i]));
+	return ask(wire, 0x87, words) && (wire->login.raw[1] & ISCSI_LOGIN_TRANSIT);
+}
+
 static bool run_login(struct wire *wire, const uint8_t *how, bool joins)
 {
 	struct session *session = wire->session;
 	struct words words = { .length = 0 };
 	unsigned kind = how[0] & 7;
 
+	say_names(&words, session);
 	if (strcmp(session->target, WORLD_VAULT) == 0 && !session->is_discovery) {
-		say_names(&words, session);
 		say(&words, "AuthMethod", "CHAP");
 		if (!ask(wire, 0, &words) ||
 		    !authenticate(wire, kind == 5, is_honest() ? 0 : how[4]))
 			return false;
 		words.length = 0;
-		say_values(&words, wire, how, joins);
-		return ask(wire, 0x87, &words);
-	}
-	say_names(&words, session);
-	if (how[3] & 0x40) {
+	} else if (how[3] & 0x40) {
 		say(&words, "AuthMethod", "None");
 		if (!ask(wire, 0x81, &words))
 			return false;
 		words.length = 0;
 	}
 	say_values(&words, wire, how, joins);
-	return ask(wire, 0x87, &words);
+	return conclude(wire, &words, joins);
 }
 
 static void drop_wire(struct wire *wire)
@@ -859,6 +887,9 @@ static void step_login(const uint8_t *how)
 			f.wires[i].may_end = true;
 	wire->loop = world_connect(&f.world, session->portal);
 	if (wire->loop == NULL)
+		return;
+	/* Or just to be there, and say nothing. */
+	if (how[3] & 0x80)
 		return;
 	wire->is_logging_in = true;
 	if (run_login(wire, how, joins))

@@ -92,6 +92,10 @@ static void world_make_node(struct iscsi_world *world, const uint8_t *head)
 	config.values.target_latency_ms = head[2] & 4 ? 1 : 0;
 	config.values.max_session_connections = 3;
 	config.values.asynchronous_events = head[2] & 0x10;
+	config.values.header_digest = (head[2] >> 5) % 3;
+	config.values.data_digest = (head[2] >> 6) % 3;
+	if (head[4] & 1)
+		memcpy(config.chap_algorithms, "\x08\x05", 2);
 	config.nop_interval_s = world->scsi.how & PINGS ? 5 : 0;
 	config.nop_timeout_s = 2;
 	config.max_login_connections = 8;
