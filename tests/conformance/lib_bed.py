@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The disks that the suite runs on, and a daemon that serves them.
 
-Each disk is a target with three logical units of one kind: LUN 0 of 1 GiB (the
-suite wants that much), LUN 1 of 8 MiB for what works on all blocks (SANITIZE), and
+Each disk is a target with three logical units of one kind: LUN 0 of 1 GiB (some
+of the suite wants that much), LUN 1 of 8 MiB for what works on all blocks (SANITIZE), and
 LUN 2, as small and slow, for what must still be at work when it is looked at.
 """
 import errno
@@ -22,6 +22,7 @@ import ports  # noqa: E402
 
 _MAIN, _SMALL, _SLOW = range(3)
 _SIZES = {_MAIN: 1 << 30, _SMALL: 8 << 20, _SLOW: 8 << 20}
+_LAB_SIZE = 64 << 20
 _TARGET = "iqn.2026-11.io.pinion:conformance"
 
 # Who logs in where CHAP is asked for. Two tests want a name that looks like a number.
@@ -47,8 +48,7 @@ class Disk:
         self._only = options.get("only", ["*"])
         self._without = list(options.get("without", []))
         self.chap = options.get("chap")
-        self.sizes = dict(_SIZES)
-        self.sizes[_MAIN] = options.get("size", _SIZES[_MAIN])
+        self._size = options.get("size", _SIZES[_MAIN])
         if not self.chap:
             self._without.append("iSCSICHAP.*")
 
@@ -59,6 +59,10 @@ class Disk:
     @property
     def target(self):
         return f"{_TARGET}.{self.name}"
+
+    def size(self, lun, over):
+        """The lab, where iSER is, is an emulated machine with little memory."""
+        return _SIZES[lun] if lun != _MAIN else min(self._size, _LAB_SIZE if over == "iser" else self._size)
 
     def lun_of(self, test):
         if test == "Sanitize.Reset":
@@ -246,9 +250,9 @@ class Bed:
     def _lun(self, disk, lun):
         text = f"lun = {lun}; {disk.settings} "
         if disk.kind == "ram":
-            text += f'store = "ram"; size = {disk.sizes[lun]}L; '
+            text += f'store = "ram"; size = {disk.size(lun, self.over)}L; '
         else:
-            device = _DEVICES[disk.kind](self.work, f"{disk.name}.{lun}", disk.sizes[lun])
+            device = _DEVICES[disk.kind](self.work, f"{disk.name}.{lun}", disk.size(lun, self.over))
             self._devices.append(device)
             text += f'store = "file"; path = "{device.path}"; '
         if lun == _SLOW:
