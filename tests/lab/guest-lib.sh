@@ -105,7 +105,8 @@ pinion_stop() {
 }
 
 # ---- the kernel's initiator ----------------------------------------------------
-# TRANSPORT is tcp or iser.
+# TRANSPORT is tcp or iser. Its own patience would otherwise end with a busy machine's:
+# a test that wants a path given up soon says so at login.
 
 initiator_start() { # TRANSPORT...
 	local transport
@@ -119,6 +120,13 @@ initiator_start() { # TRANSPORT...
 	mkdir -p /run/lock/iscsi /etc/iscsi
 	rm -rf /etc/iscsi/nodes /etc/iscsi/send_targets
 	echo "InitiatorName=$initiator" >/etc/iscsi/initiatorname.iscsi
+	cat >>/etc/iscsi/iscsid.conf <<'END'
+
+node.conn[0].timeo.login_timeout = 60
+node.conn[0].timeo.logout_timeout = 60
+node.conn[0].timeo.noop_out_interval = 10
+node.conn[0].timeo.noop_out_timeout = 40
+END
 	iscsid -f >/run/iscsid.log 2>&1 &
 	wait_for 90 iscsiadm -m iface || fail "iscsid does not answer"
 }
@@ -129,7 +137,7 @@ iface_of() { # TRANSPORT
 
 # Prints one line for each portal of each target.
 initiator_discover() { # TRANSPORT ADDRESS
-	timeout 90 iscsiadm -m discovery -t sendtargets -p "$2" -I "$(iface_of "$1")"
+	timeout 120 iscsiadm -m discovery -t sendtargets -p "$2" -I "$(iface_of "$1")"
 }
 
 # Settings are iscsiadm's: node.conn[0].iscsi.HeaderDigest=CRC32C
@@ -243,7 +251,7 @@ null_blk_make() { # NAME MIB [ATTRIBUTE=VALUE...]
 		echo "${attribute#*=}" >"$folder/${attribute%%=*}" || fail "null_blk: cannot set $attribute"
 	done
 	# Kernels before 5.19 (or so) do not take the name.
-	wait_for 5 eval "[ -b /dev/$1 ] || [ -b /dev/nullb$(cat "$folder/index") ]" || fail "null_blk: no disk $1"
+	wait_for 90 eval "[ -b /dev/$1 ] || [ -b /dev/nullb$(cat "$folder/index") ]" || fail "null_blk: no disk $1"
 	device=/dev/$1
 	[ -b "$device" ] || device=/dev/nullb$(cat "$folder/index")
 }
@@ -251,7 +259,7 @@ null_blk_make() { # NAME MIB [ATTRIBUTE=VALUE...]
 # A SCSI disk in memory; parameters are the module's (modinfo scsi_debug).
 scsi_debug_make() { # MIB [PARAMETER=VALUE...]
 	modprobe sd_mod && modprobe scsi_debug "dev_size_mb=$1" "${@:2}" || fail "no scsi_debug"
-	wait_for 10 find_scsi_debug || fail "scsi_debug: no disk"
+	wait_for 90 find_scsi_debug || fail "scsi_debug: no disk"
 	device=$(find_scsi_debug)
 }
 

@@ -32,7 +32,8 @@ enum {
 	HEADERS = 28 + 48,	/* iSER, BHS */
 	BUFFER = 16384,
 	RECEIVES = 16,
-	ANSWER_MS = 10000,
+	ANSWER_MS = 60000,
+	CONNECT_TRIES = 5,
 };
 
 struct peer {
@@ -89,11 +90,19 @@ static void post_receive(struct peer *peer, unsigned index)
 		die("cannot post a receive: %s", strerror(errno));
 }
 
-/* RNR: how often a SEND that finds no receive is tried again; 7: for ever. */
-static void peer_connect(struct peer *peer, const char *address, unsigned receives, uint8_t rnr)
+static void peer_close(struct peer *peer, bool says_so)
 {
-	struct rdma_addrinfo hints = { .ai_port_space = RDMA_PS_TCP, .ai_qp_type = IBV_QPT_RC };
-	struct rdma_addrinfo *found;
+	if (says_so && peer->is_connected)
+		rdma_disconnect(peer->id);
+	rdma_dereg_mr(peer->mr);
+	rdma_destroy_ep(peer->id);
+	free(peer->memory);
+}
+
+/* RNR: how often a SEND that finds no receive is tried again; 7: for ever. */
+static bool try_connect(struct peer *peer, struct rdma_addrinfo *found, unsigned receives,
+			uint8_t rnr)
+{
 	struct ibv_qp_init_attr attr = {
 		.cap = { .max_send_wr = 64, .max_recv_wr = 64, .max_send_sge = 1,
 			 .max_recv_sge = 1 },
@@ -107,11 +116,8 @@ static void peer_connect(struct peer *peer, const char *address, unsigned receiv
 
 	memset(peer, 0, sizeof(*peer));
 	peer->cmd_sn = 1;
-	if (rdma_getaddrinfo(address, "3260", &hints, &found) != 0)
-		die("%s: no such address: %s", address, strerror(errno));
 	if (rdma_create_ep(&peer->id, found, NULL, &attr) != 0)
-		die("%s: no way there: %s", address, strerror(errno));
-	rdma_freeaddrinfo(found);
+		die("no way there: %s", strerror(errno));
 	peer->memory = calloc(RECEIVES + 1, BUFFER);
 	if (peer->memory == NULL)
 		die("out of memory");
@@ -120,18 +126,26 @@ static void peer_connect(struct peer *peer, const char *address, unsigned receiv
 		die("cannot register memory: %s", strerror(errno));
 	for (unsigned i = 0; i < receives; i++)
 		post_receive(peer, i);
-	if (rdma_connect(peer->id, &param) != 0)
-		die("%s: no connection: %s", address, strerror(errno));
-	peer->is_connected = true;
+	peer->is_connected = rdma_connect(peer->id, &param) == 0;
+	return peer->is_connected;
 }
 
-static void peer_close(struct peer *peer, bool says_so)
+/* The connection manager of a machine without time gives up now and then. */
+static void peer_connect(struct peer *peer, const char *address, unsigned receives, uint8_t rnr)
 {
-	if (says_so && peer->is_connected)
-		rdma_disconnect(peer->id);
-	rdma_dereg_mr(peer->mr);
-	rdma_destroy_ep(peer->id);
-	free(peer->memory);
+	struct rdma_addrinfo hints = { .ai_port_space = RDMA_PS_TCP, .ai_qp_type = IBV_QPT_RC };
+	struct rdma_addrinfo *found;
+
+	if (rdma_getaddrinfo(address, "3260", &hints, &found) != 0)
+		die("%s: no such address: %s", address, strerror(errno));
+	for (unsigned tries = 1; !try_connect(peer, found, receives, rnr); tries++) {
+		fprintf(stderr, "%s: no connection: %s\n", address, strerror(errno));
+		if (tries == CONNECT_TRIES)
+			exit(1);
+		peer_close(peer, false);
+		sleep(1);
+	}
+	rdma_freeaddrinfo(found);
 }
 
 /* A completion of CQ within MS; false: none, or it is an error. */
@@ -469,7 +483,7 @@ static int run_stay(const char *address, const char *iqn)
 
 int main(int argc, char **argv)
 {
-	alarm(150);
+	alarm(300);
 	if (argc == 6 && strcmp(argv[1], "garbage") == 0) {
 		srand((unsigned)atoi(argv[5]));
 		return run_garbage(argv[2], argv[3], (unsigned)atoi(argv[4]));
