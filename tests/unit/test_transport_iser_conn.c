@@ -221,7 +221,7 @@ static void test_accept__peer_that_never_answers_is_given_up(void **state)
 
 	bed->peer = fake_connect("\x80\0\0\0", 4, 1, 4);
 	bed_run(bed);
-	bed_advance(bed, 9000);
+	bed_advance(bed, 29000);
 	assert_false(fake_is_gone(bed->peer));
 	bed_advance(bed, 2000);
 	assert_true(fake_is_gone(bed->peer));

@@ -198,10 +198,14 @@ static void close_expired(struct timer *timer)
 {
 	struct iser_conn *conn = container_of(timer, struct iser_conn, close_timer);
 
-	if (conn->state <= ISER_OPEN)
+	if (conn->state <= ISER_OPEN) {
+		log_limited(&conn->core->log_limit, LOG_LEVEL_INFO,
+			    "iser: %s: accepted, and not heard of for %d s", conn->conn.peer,
+			    ISER_ACCEPT_MS / 1000);
 		iser_conn_end(conn, TRANSPORT_END_RESET, -ETIMEDOUT, false);
-	else if (conn->state < ISER_CLOSING)
+	} else if (conn->state < ISER_CLOSING) {
 		begin_close(conn);
+	}
 }
 
 /* --- what the device and the connection manager say --- */

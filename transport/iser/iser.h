@@ -60,7 +60,8 @@ enum {
 	ISER_INLINE = 128,		/* bytes: a response without sense */
 	ISER_COMPLETION_QUEUE = 8192,	/* entries; several connections share one */
 
-	ISER_ACCEPT_MS = 10000,
+	/* The connection manager repeats what gets lost every four seconds. */
+	ISER_ACCEPT_MS = 30000,
 	ISER_DRAIN_MS = 5000,
 	/* Long: libiscsi crashes by it, while the process lasts that once logged out. */
 	ISER_PARTING_MS = 300000,
