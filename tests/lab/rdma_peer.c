@@ -189,28 +189,53 @@ static bool peer_receive(struct peer *peer, uint8_t bhs[48], int64_t ms)
 	return true;
 }
 
+/* Looks for the news that the other end has ended it, for a moment. */
+static bool is_told_of_end(struct peer *peer)
+{
+	struct pollfd event = { .fd = peer->id->channel->fd, .events = POLLIN };
+	struct rdma_cm_event *told;
+	bool is_end;
+
+	if (poll(&event, 1, 20) != 1 || rdma_get_cm_event(peer->id->channel, &told) != 0)
+		return false;
+	is_end = told->event == RDMA_CM_EVENT_DISCONNECTED;
+	rdma_ack_cm_event(told);
+	return is_end;
+}
+
 /* Waits until the other end has ended it, which receives tell, or a send. */
 static bool is_cut_off(struct peer *peer, int64_t ms)
 {
 	struct ibv_wc wc;
 	int64_t end = now_ms() + ms;
-	struct pollfd event = { .fd = peer->id->channel->fd, .events = POLLIN };
-	struct rdma_cm_event *told;
 
 	while (now_ms() < end) {
 		if (ibv_poll_cq(peer->id->recv_cq, 1, &wc) == 1 && wc.status != IBV_WC_SUCCESS)
 			return true;
 		if (ibv_poll_cq(peer->id->send_cq, 1, &wc) == 1 && wc.status != IBV_WC_SUCCESS)
 			return true;
-		if (poll(&event, 1, 20) == 1 && rdma_get_cm_event(peer->id->channel, &told) == 0) {
-			bool is_end = told->event == RDMA_CM_EVENT_DISCONNECTED;
-
-			rdma_ack_cm_event(told);
-			if (is_end)
-				return true;
-		}
+		if (is_told_of_end(peer))
+			return true;
 	}
 	return false;
+}
+
+/*
+ * Sends what the other end may answer by ending it, at once: then the send is not acknowledged,
+ * and would be tried again for half a minute.
+ */
+static void peer_throw(struct peer *peer, const uint8_t *message, size_t length)
+{
+	int64_t end = now_ms() + ANSWER_MS;
+	struct ibv_wc wc;
+
+	memcpy(peer->memory, message, length);
+	if (rdma_post_send(peer->id, peer, peer->memory, length, peer->mr, 0) != 0)
+		return;
+	while (ibv_poll_cq(peer->id->send_cq, 1, &wc) == 0 && now_ms() < end)
+		if (is_told_of_end(peer))
+			return;
+	is_cut_off(peer, 100);
 }
 
 /* --- iSCSI --- */
@@ -409,14 +434,12 @@ static int run_garbage(const char *address, const char *iqn, unsigned count)
 		peer_connect(&peer, address, RECEIVES, 6);
 		if (is_late && !log_in(&peer, iqn))
 			die("connection %u: a good login was refused", i);
-		/* Some of it is cut off before the completion. */
 		if (is_late)
-			peer_send(&peer, message, compose_late_nonsense(&peer, i / 3, message));
+			peer_throw(&peer, message, compose_late_nonsense(&peer, i / 3, message));
 		else
-			peer_send(&peer, message,
-				  compose_nonsense(&peer, (i / 3 * 2 + i % 3) % NONSENSES, iqn,
-						   message));
-		is_cut_off(&peer, 100);
+			peer_throw(&peer, message,
+				   compose_nonsense(&peer, (i / 3 * 2 + i % 3) % NONSENSES, iqn,
+						    message));
 		peer_close(&peer, i % 2 == 0);
 	}
 	return 0;
