@@ -6,7 +6,7 @@ _HEAD = """# Conformance
 
 Written by `tests/conformance/report`; do not edit. The suite is libiscsi's `iscsi-test-cu`, as Debian has it and as its developers have it now (docs/hacking.md tells how to
 build that and how to renew this page): one process for each test, `--dataloss --allow-sanitize -V`. CUnit counts a skip as a pass; here they are told apart. A test
-that fails or is skipped without a reason in `tests/conformance/reasons`, or a reason that is not needed any more, is an error.
+that fails or is skipped without a reason in `tests/conformance/reasons`, or a reason that is not needed any more, is an error. Over iSER, `tests/lab/check-iser-suite` runs what Debian's client can do ([lab.md](lab.md)).
 
 ## The runs
 
