@@ -338,6 +338,8 @@ int scsi_lu_create(const struct scsi_lu_config *config, struct scsi_lu **out, ch
 	lu->read_only = config->read_only || config->store->traits.read_only;
 	lu->removable = config->removable;
 	lu->rotation_rate = config->rotation_rate;
+	if (lu->rotation_rate == 0 && lu->store->traits.solid_state)
+		lu->rotation_rate = 1;
 	lu->command_timeout_s = config->command_timeout;
 	ret = set_domain(lu, config, &complaint);
 	if (ret == 0)

@@ -149,7 +149,7 @@ struct scsi_lu_config {
 	bool thin;			/* advertise logical block provisioning */
 	uint64_t thin_threshold;	/* bytes left at which initiators are warned, 0: never */
 	uint32_t lowest_aligned;	/* the first LBA at which a physical block begins */
-	uint16_t rotation_rate;		/* VPD B1: 0 unknown, 1 solid state, else rpm */
+	uint16_t rotation_rate;		/* VPD B1: 0 what the store knows, 1 solid state, else rpm */
 	const char *vendor;		/* up to 8 ASCII characters, NULL: "PINION" */
 	const char *product;		/* up to 16, NULL: "DISK" */
 	const char *revision;		/* up to 4, NULL: the package's version */

@@ -45,17 +45,18 @@ static size_t read_attribute(dev_t dev, const char *name, char *out, size_t size
 	return len;
 }
 
-static uint64_t read_number(dev_t dev, const char *name)
+/* UNKNOWN where there is no such attribute. */
+static uint64_t read_number(dev_t dev, const char *name, uint64_t unknown)
 {
 	char text[32];
 	uint64_t value;
 
 	if (read_attribute(dev, name, text, sizeof(text)) == 0 || parse_u64(text, &value) < 0)
-		return 0;
+		return unknown;
 	return value;
 }
 
-bool device_is_rotational(dev_t dev)
+bool device_is_solid_state(dev_t dev)
 {
 	char backing[512];
 	struct stat info;
@@ -66,7 +67,7 @@ bool device_is_rotational(dev_t dev)
 			break;
 		dev = S_ISBLK(info.st_mode) ? info.st_rdev : info.st_dev;
 	}
-	return read_number(dev, "queue/rotational") == 1;
+	return read_number(dev, "queue/rotational", 1) == 0;
 }
 
 /* FNV-1a. It need not withstand anybody, only be the same for ever. */
@@ -111,11 +112,11 @@ static void read_identity(dev_t dev, uint8_t identity[16])
 
 void device_read_facts(dev_t dev, struct device_facts *facts)
 {
-	uint64_t granularity = read_number(dev, "queue/discard_granularity");
+	uint64_t granularity = read_number(dev, "queue/discard_granularity", 0);
 
-	facts->is_rotational = device_is_rotational(dev);
+	facts->is_solid_state = device_is_solid_state(dev);
 	facts->discard_granularity = 0;
-	if (granularity <= UINT32_MAX && read_number(dev, "queue/discard_max_bytes") > 0)
+	if (granularity <= UINT32_MAX && read_number(dev, "queue/discard_max_bytes", 0) > 0)
 		facts->discard_granularity = (uint32_t)granularity;
 	read_identity(dev, facts->identity);
 }

@@ -76,14 +76,14 @@ const char *direct_in_memory(int fd);
 
 /* What sysfs tells of a block device. */
 struct device_facts {
-	bool is_rotational;
+	bool is_solid_state;
 	uint32_t discard_granularity;	/* bytes, 0: cannot discard */
 	uint8_t identity[16];		/* zeros: none */
 };
 
 /* Fills FACTS with what there is to know of the block device DEV; unknown is zero. */
 void device_read_facts(dev_t dev, struct device_facts *facts);
-/* Whether the disk under DEV (of a block device, or that a file lies on) has moving parts. */
-bool device_is_rotational(dev_t dev);
+/* Whether the disk under DEV (of a block device, or that a file lies on) is known to have no moving parts. */
+bool device_is_solid_state(dev_t dev);
 
 #endif

@@ -250,7 +250,7 @@ static void fill_file_traits(struct opening *opening)
 		traits->physical_block = (uint32_t)unit;
 	else if (unit > PHYSICAL_MAX && unit <= UINT32_MAX)
 		traits->optimal_io = (uint32_t)unit;
-	traits->rotational = device_is_rotational(opening->info.st_dev);
+	traits->solid_state = device_is_solid_state(opening->info.st_dev);
 	if (can_punch(opening)) {
 		traits->discard_granularity = traits->physical_block;
 		traits->discard_zeroes = true;
@@ -270,7 +270,7 @@ static void fill_device_traits(struct opening *opening)
 	if (ioctl(fd, BLKIOOPT, &value) == 0)
 		traits->optimal_io = value;
 	device_read_facts(opening->info.st_rdev, &facts);
-	traits->rotational = facts.is_rotational;
+	traits->solid_state = facts.is_solid_state;
 	if (!opening->config->read_only)
 		traits->discard_granularity = facts.discard_granularity;
 	memcpy(traits->identity, facts.identity, sizeof(traits->identity));

@@ -132,6 +132,7 @@ static int null_open(const struct store_config *config, struct store **out,
 		.discard_granularity = 4096,
 		.discard_zeroes = true,
 		.read_only = config->read_only,
+		.solid_state = true,
 		.mappable = true,
 		.atomic_write = UINT32_MAX,	/* after an accident there is nothing left */
 	};

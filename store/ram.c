@@ -326,6 +326,7 @@ static void fill_traits(struct ram_store *ram, const struct store_config *config
 		.discard_granularity = 4096,
 		.discard_zeroes = true,
 		.read_only = config->read_only,
+		.solid_state = true,
 		.mappable = true,
 		.atomic_write = UINT32_MAX,	/* after an accident there is nothing left */
 	};

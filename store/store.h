@@ -54,7 +54,7 @@ struct store_traits {
 	bool discard_zeroes;		/* what was discarded reads as zeros */
 	bool read_only;
 	bool volatile_cache;		/* a write is durable only after STORE_FLUSH or STORE_FUA */
-	bool rotational;
+	bool solid_state;		/* known to have no moving parts */
 	bool mappable;			/* store_map works */
 	/*
 	 * Bytes of a write of which no accident, a power failure neither, leaves

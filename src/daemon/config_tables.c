@@ -310,7 +310,7 @@ const struct setting config_lun_settings[] = {
 	{ "protection-path", SETTING_STRING, LUN(protection_path), 1, 4095,
 	  .help = "the file that it is kept in, made where there is none; not with ram" },
 	{ "rotation-rate", SETTING_INTEGER, LUN(rotation_rate), 0, 65534,
-	  .help = "revolutions a minute; 1: solid state, 0: not reported" },
+	  .help = "revolutions a minute; 1: solid state, 0: what is known of the medium" },
 	{ "command-timeout", SETTING_INTEGER, LUN(command_timeout), 0, 3600,
 	  .help = "seconds after which a command is cancelled; 0: never" },
 	{ "vendor", SETTING_STRING, LUN(vendor), 1, 8, .help = "T10 vendor identification" },

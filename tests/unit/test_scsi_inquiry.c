@@ -324,6 +324,19 @@ static void test_vpd_page__characteristics(void **state)
 	bed_setup(&bed, &(struct bed_config){ .lu = { .rotation_rate = 1 } });
 	expect_page(&bed, 0xb1, expected, sizeof(expected));
 	bed_teardown(&bed);
+
+	/* What the store knows, unless it is said otherwise. */
+	bed_setup(&bed, &(struct bed_config){ .kind = "ram" });
+	expect_page(&bed, 0xb1, expected, sizeof(expected));
+	bed_teardown(&bed);
+	bed_setup(&bed, &(struct bed_config){ .kind = "ram", .lu = { .rotation_rate = 7200 } });
+	put_be16(expected + 4, 7200);
+	expect_page(&bed, 0xb1, expected, sizeof(expected));
+	bed_teardown(&bed);
+	bed_setup(&bed, &(struct bed_config){ 0 });
+	put_be16(expected + 4, 0);
+	expect_page(&bed, 0xb1, expected, sizeof(expected));
+	bed_teardown(&bed);
 }
 
 static void test_vpd_page__provisioning(void **state)
