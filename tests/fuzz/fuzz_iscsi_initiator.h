@@ -100,6 +100,7 @@ static struct fuzz {
 	uint32_t version;
 	uint8_t value;
 	struct task *swapped; /* whose command is sent after the next one */
+	unsigned functions; /* of task management, not answered yet */
 } f;
 
 static bool is_honest(void)
@@ -288,6 +289,8 @@ static struct task *new_task(struct wire *wire, enum kind kind)
 	task->session = session;
 	task->wire = wire;
 	task->itt = session->itt++;
+	/* A reset that is on its way by another connection may come behind it. */
+	task->may_vanish = f.functions != 0;
 	return task;
 }
 
@@ -476,8 +479,11 @@ static void take_full_feature(struct wire *wire, const struct bhs *bhs, const ui
 		wire->text_ttt = bhs_ttt(bhs);
 		take_stat_sn(wire, bhs);
 		break;
-	case ISCSI_OPCODE_LOGOUT_RESPONSE:
 	case ISCSI_OPCODE_TASK_MANAGEMENT_RESPONSE:
+		f.functions -= f.functions != 0;
+		take_stat_sn(wire, bhs);
+		break;
+	case ISCSI_OPCODE_LOGOUT_RESPONSE:
 	case ISCSI_OPCODE_ASYNC_MESSAGE:
 		take_stat_sn(wire, bhs);
 		break;

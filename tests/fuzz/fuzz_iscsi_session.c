@@ -320,6 +320,7 @@ static void step_management(const uint8_t *how)
 		vanish(NULL, NULL);
 	if (function == ISCSI_TMF_TARGET_COLD_RESET)
 		expect_end(NULL);
+	f.functions++;
 	send_numbered(wire, &bhs, NULL, 0);
 }
 
