@@ -200,6 +200,9 @@ static bool is_told_of_end(struct peer *peer)
 		return false;
 	is_end = told->event == RDMA_CM_EVENT_DISCONNECTED;
 	rdma_ack_cm_event(told);
+	/* rdma_disconnect would wait for this news once more. */
+	if (is_end)
+		peer->is_connected = false;
 	return is_end;
 }
 
