@@ -309,13 +309,14 @@ void print_sessions(struct json_object *result)
 		printf("no sessions\n");
 		return;
 	}
-	table_begin(&table, "initiator|peer|target|state|>reactor|digests|>queued|>commands|>read|"
+	table_begin(&table, "initiator|peer|transport|target|state|>reactor|digests|>queued|>commands|>read|"
 			    ">written|>age");
 	for (size_t i = 0; i < length_of(result); i++) {
 		struct json_object *session = json_object_array_get_idx(result, i);
 
 		table_add(&table, "%s", text_of(session, "initiator"));
 		table_add(&table, "%s", text_of(session, "peer"));
+		table_add(&table, "%s", text_of(session, "transport"));
 		table_add(&table, "%s",
 			  is_true(session, "discovery") ? "(discovery)" : text_of(session, "target"));
 		table_add(&table, "%s", text_of(session, "state"));
