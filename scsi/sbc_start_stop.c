@@ -16,7 +16,6 @@ enum {
 	LOEJ = 0x02,
 	NO_FLUSH = 0x04,
 	POWER_CONDITION = 0xf0,
-	MODIFIER = 0x0f, /* of CDB byte 3 */
 	PREVENT = 0x01,
 };
 
@@ -97,32 +96,12 @@ static int load_or_eject(struct scsi_cmd *cmd)
 	return load ? SCSI_DONE : flush_unless_told(cmd);
 }
 
-/* By POWER CONDITION the highest POWER CONDITION MODIFIER that it has, -1: there is no such condition. */
-static const int8_t modifiers[16] = {
-	[0x0] = 15, /* START_VALID: it is not looked at */
-	[0x1] = 0, /* ACTIVE */
-	[0x2] = 2, /* IDLE_a, _b, _c */
-	[0x3] = 1, /* STANDBY_z, _y */
-	[0x4] = -1, [0x5] = -1, [0x6] = -1,
-	[0x7] = 0, /* LU_CONTROL */
-	[0x8] = -1, [0x9] = -1,
-	[0xa] = 2, /* FORCE_IDLE_0 */
-	[0xb] = 1, /* FORCE_STANDBY_0 */
-	[0xc] = -1, [0xd] = -1, [0xe] = -1, [0xf] = -1,
-};
-
 /*
- * Power conditions are accepted and make no difference: in each of them every
- * command works. Other bits mean nothing with them.
+ * Power conditions are accepted and make no difference, reserved ones neither: in
+ * each of them every command works. Other bits mean nothing with them.
  */
 int sbc_start_stop_unit(struct scsi_cmd *cmd)
 {
-	int most = modifiers[cmd->cdb[4] >> 4];
-
-	if (most < 0)
-		return sense_invalid_field(cmd, 4, 7);
-	if ((cmd->cdb[3] & MODIFIER) > most)
-		return sense_invalid_field(cmd, 3, 3);
 	if (!(cmd->cdb[4] & POWER_CONDITION) && (cmd->cdb[4] & LOEJ))
 		return load_or_eject(cmd);
 	if (lu_is_ejected(cmd->lu))

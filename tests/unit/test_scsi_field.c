@@ -99,8 +99,6 @@ static const struct refusal {
 	{ { 0x88, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0 }, 0, 10, 7 },
 	{ { 0x37, 0, 0x1e, 0, 0, 0, 0, 0, 16 }, 0, 2, 2 }, /* DEFECT LIST FORMAT */
 	{ { 0xb7, 0x1e, 0, 0, 0, 0, 0, 0, 0, 16 }, 0, 1, 2 },
-	{ { 0x1b, 0, 0, 0, 0x40 }, 0, 4, 7 }, /* POWER CONDITION */
-	{ { 0x1b, 0, 0, 0x02, 0x30 }, 0, 3, 3 }, /* POWER CONDITION MODIFIER */
 	{ { 0x1d, 0x40 }, 0, 1, 7 }, /* SELF-TEST CODE */
 	{ { 0x1c, 0x01, 0x05, 0, 16 }, 0, 2, 7 }, /* PAGE CODE */
 	{ { 0x3c, 0x1c, 0, 0, 0, 0, 0, 0, 8 }, 0, 1, 4 }, /* MODE */
