@@ -104,6 +104,12 @@ pinion_stop() {
 	[ "$status" -eq 0 ] || fail "the daemon ended with status $status"
 }
 
+# Ends it as a crash does.
+pinion_kill() {
+	kill -KILL "$pinion_pid" || fail "the daemon had gone before it was killed"
+	wait "$pinion_pid" 2>/dev/null
+}
+
 # ---- the kernel's initiator ----------------------------------------------------
 # TRANSPORT is tcp or iser. Its own patience would otherwise end with a busy machine's:
 # a test that wants a path given up soon says so at login.
