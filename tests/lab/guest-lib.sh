@@ -104,10 +104,16 @@ pinion_stop() {
 	[ "$status" -eq 0 ] || fail "the daemon ended with status $status"
 }
 
-# Ends it as a crash does.
+is_silent() { # ADDRESS
+	! is_listening "$1"
+}
+
+# As when the power goes. The kernel may keep the portals for a moment: afterwards
+# another one can be started.
 pinion_kill() {
 	kill -KILL "$pinion_pid" || fail "the daemon had gone before it was killed"
 	wait "$pinion_pid" 2>/dev/null
+	wait_for 90 is_silent "$target_address" || fail "the portal outlives the daemon"
 }
 
 # ---- the kernel's initiator ----------------------------------------------------
