@@ -194,9 +194,12 @@ void login_fill_session(const struct login *login, struct iscsi_session *session
 	session->login_pdus = login->numbered_pdus;
 	session->time2wait = (uint16_t)negotiation->value[KEY_DEFAULT_TIME2WAIT];
 	session->task_reporting = (uint8_t)negotiation->value[KEY_TASK_REPORTING];
-	/* Nobody counts what an iSER initiator has received of these (RFC 7145 section 6.9). */
+	/*
+	 * Where PDUs that nobody expects are bounded (iSER), nobody counts what the initiator has
+	 * received of these (RFC 7145 section 6.9); and libiscsi 1.19 crashes there by such a PDU.
+	 */
 	session->tells_events = login->values.asynchronous_events &&
-				negotiation->value[KEY_MAX_UNEXPECTED_PDUS] == 0;
+				login->conn->wire->limits.unexpected_max == 0;
 	session->protocol_level = (uint8_t)negotiation->value[KEY_PROTOCOL_LEVEL];
 	/* Below level 2 nothing is retained, whatever the key's default, and we say so. */
 	if (session->keys.error_recovery_level == 2)
