@@ -3,32 +3,19 @@
 #include "base/crc16.h"
 #include "test_scsi_protect.h"
 
-static void make(void **state, unsigned type)
-{
-	struct bed *bed = calloc(1, sizeof(*bed));
-	struct bed_config config = { .protection = type, .lu = { .thin = true } };
-
-	bed_setup(bed, &config);
-	bed_clear_attention(bed);
-	*state = bed;
-}
-
 static int setup_1(void **state)
 {
-	make(state, 1);
-	return 0;
+	return protect_setup(state, 1, false);
 }
 
 static int setup_2(void **state)
 {
-	make(state, 2);
-	return 0;
+	return protect_setup(state, 2, false);
 }
 
 static int setup_3(void **state)
 {
-	make(state, 3);
-	return 0;
+	return protect_setup(state, 3, false);
 }
 
 static void test_crc16_t10__vectors(void **state)

@@ -20,6 +20,18 @@ enum {
 	MISCOMPARE = 0xe,
 };
 
+/* A bed of its own with protection information of TYPE in memory, with or without a keeper. */
+static inline int protect_setup(void **state, unsigned type, bool keeps)
+{
+	struct bed *bed = calloc(1, sizeof(*bed));
+	struct bed_config config = { .protection = type, .keeps = keeps, .lu = { .thin = true } };
+
+	bed_setup(bed, &config);
+	bed_clear_attention(bed);
+	*state = bed;
+	return 0;
+}
+
 /* An initiator's blocks: its own CRC, bit by bit. */
 static inline uint16_t slow_crc(const uint8_t *data, size_t len)
 {

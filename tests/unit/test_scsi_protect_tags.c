@@ -18,38 +18,24 @@ enum {
 	TWO = 0x2222,
 };
 
-static void make(void **state, unsigned type)
-{
-	struct bed *bed = calloc(1, sizeof(*bed));
-	struct bed_config config = { .protection = type, .keeps = true, .lu = { .thin = true } };
-
-	bed_setup(bed, &config);
-	bed_clear_attention(bed);
-	*state = bed;
-}
-
 static int setup_0(void **state)
 {
-	make(state, 0);
-	return 0;
+	return protect_setup(state, 0, true);
 }
 
 static int setup_1(void **state)
 {
-	make(state, 1);
-	return 0;
+	return protect_setup(state, 1, true);
 }
 
 static int setup_2(void **state)
 {
-	make(state, 2);
-	return 0;
+	return protect_setup(state, 2, true);
 }
 
 static int setup_3(void **state)
 {
-	make(state, 3);
-	return 0;
+	return protect_setup(state, 3, true);
 }
 
 /* ---- the pages -------------------------------------------------------------------------- */
