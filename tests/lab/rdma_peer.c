@@ -198,7 +198,9 @@ static bool is_told_of_end(struct peer *peer)
 
 	if (poll(&event, 1, 20) != 1 || rdma_get_cm_event(peer->id->channel, &told) != 0)
 		return false;
-	is_end = told->event == RDMA_CM_EVENT_DISCONNECTED;
+	/* It rejects what it ends before it has heard that the connection is made. */
+	is_end = told->event == RDMA_CM_EVENT_DISCONNECTED ||
+		 told->event == RDMA_CM_EVENT_REJECTED;
 	rdma_ack_cm_event(told);
 	/* rdma_disconnect would wait for this news once more. */
 	if (is_end)
