@@ -423,6 +423,53 @@ static void test_task_end__before_and_between(void **state)
 	}
 }
 
+/* Its slots may have had many others since. */
+static void test_task_end__slots_taken_anew(void **state)
+{
+	enum { GIVEN_UP = 2, TASKS = 100 };
+	struct bed *bed = *state;
+	struct transport_task tasks[GIVEN_UP + TASKS];
+	struct r2t r2ts[GIVEN_UP], r2t;
+	struct bytes bytes;
+
+	bed_default_keys(bed);
+	bed_connect(bed, false);
+	for (unsigned i = 0; i < GIVEN_UP + TASKS; i++) {
+		task_init(bed, &tasks[i], i);
+		tasks[i].get_offset = i * 512;
+		tasks[i].get_length = 512;
+		transport_get_data(bed->conn, &tasks[i]);
+		bed_run(bed);
+		if (i < GIVEN_UP) {
+			assert_true(take_r2t(bed, &r2ts[i]));
+			end_task(bed, &tasks[i]);
+			bed_run(bed);
+		}
+	}
+	bed_expect(bed, "get_done 0 -125\nget_done 1 -125\n");
+	/* The initiator sent it before it knew. */
+	memset(bed->data, 0xee, BED_DATA);
+	for (unsigned i = 0; i < GIVEN_UP; i++) {
+		memset(&bytes, 0, sizeof(bytes));
+		answer(bed, &bytes, &r2ts[i], 300);
+		feed(bed, &bytes);
+	}
+	bed_expect(bed, "");
+	assert_int_equal(bed->data[0], 0xee);
+	/* Once more it is a mistake. */
+	memset(&bytes, 0, sizeof(bytes));
+	answer(bed, &bytes, &r2ts[0], 512);
+	feed(bed, &bytes);
+	bed_expect(bed, "violation ttt opcode 05 task -1\n");
+	while (take_r2t(bed, &r2t)) {
+		memset(&bytes, 0, sizeof(bytes));
+		answer(bed, &bytes, &r2t, 512);
+		feed(bed, &bytes);
+	}
+	assert_memory_equal(bed->data + GIVEN_UP * 512, pattern + GIVEN_UP * 512, TASKS * 512);
+	bed_disconnect(bed);
+}
+
 /* While its memory is being written: it is left alone first. */
 static void test_task_end__while_data_lands(void **state)
 {
@@ -597,6 +644,7 @@ int main(void)
 		cmocka_unit_test(test_digest_error__waits_for_the_rest),
 		cmocka_unit_test(test_digest_error__in_the_last),
 		cmocka_unit_test(test_task_end__before_and_between),
+		cmocka_unit_test(test_task_end__slots_taken_anew),
 		cmocka_unit_test(test_task_end__while_data_lands),
 		cmocka_unit_test(test_task_end__in_violation),
 		cmocka_unit_test(test_end__with_data_landing),

@@ -6,7 +6,8 @@
  * generation, so that data for an R2T that is over is told from data for its
  * successor. A get cuts as many R2Ts as may be outstanding, and one more
  * whenever a sequence has come. A get that ends early leaves its slots' tags
- * behind: the initiator may have sent data for them already, which is dropped.
+ * behind: the initiator may have sent data for them already, which is dropped,
+ * whoever has the slot by then.
  */
 #include <assert.h>
 #include <errno.h>
@@ -80,6 +81,7 @@ static bool slots_grow(struct stream_solicit *solicit)
 	for (unsigned i = solicit->slot_count; i < count; i++) {
 		memset(&slots[i], 0, sizeof(slots[i]));
 		slots[i].ttt = ISCSI_TAG_NONE;
+		slots[i].given_up = ISCSI_TAG_NONE;
 		slot_free(solicit, (int)i);
 	}
 	solicit->slot_count = count;
@@ -112,13 +114,39 @@ static int slot_take(struct stream_solicit *solicit)
 	return index;
 }
 
+static uint32_t slot_index(uint32_t ttt)
+{
+	return ttt & ((1u << SOLICIT_INDEX_BITS) - 1);
+}
+
+/* The index of the slot in use that has TTT, or NO_SLOT. */
 static int slot_find(const struct stream_solicit *solicit, uint32_t ttt)
 {
-	uint32_t index = ttt & ((1u << SOLICIT_INDEX_BITS) - 1);
+	uint32_t index = slot_index(ttt);
 
 	if (index >= solicit->slot_count || solicit->slots[index].ttt != ttt)
 		return NO_SLOT;
 	return (int)index;
+}
+
+/* TTT is of an R2T that was given up: what comes of it may have been sent before that. */
+static bool is_given_up(const struct stream_solicit *solicit, uint32_t ttt)
+{
+	uint32_t index = slot_index(ttt);
+
+	/* A slot's tags grow with its generation. */
+	return index < solicit->slot_count && solicit->slots[index].given_up != ISCSI_TAG_NONE &&
+	       sn_lte(ttt, solicit->slots[index].given_up);
+}
+
+/* All that was asked for under the TTT given up has come: from now on it is a mistake. */
+static void forget_given_up(struct stream_solicit *solicit, uint32_t ttt)
+{
+	struct solicit_slot *slots = solicit->slots;
+	uint32_t index = slot_index(ttt);
+
+	if (index < solicit->slot_count && slots[index].given_up == ttt)
+		slots[index].given_up = ISCSI_TAG_NONE;
 }
 
 /* A slot has come free: the next in line may go on. */
@@ -146,8 +174,8 @@ static void slots_abandon(struct stream *stream, const struct transport_task *ta
 	for (unsigned i = 0; i < solicit->slot_count; i++) {
 		if (solicit->slots[i].task != task)
 			continue;
-		slot_free(solicit, (int)i);
-		serve_waiting(stream);
+		solicit->slots[i].given_up = solicit->slots[i].ttt;
+		slot_end(stream, (int)i);
 	}
 }
 
@@ -351,12 +379,11 @@ void solicit_header(struct stream *stream)
 	rx->pdu.sink = TRANSPORT_SINK_DISCARD;
 	index = slot_find(&stream->solicit, data.ttt);
 	if (index == NO_SLOT) {
-		rx->violation = TRANSPORT_BAD_TTT;
+		if (!is_given_up(&stream->solicit, data.ttt))
+			rx->violation = TRANSPORT_BAD_TTT;
 		return;
 	}
 	slot = &stream->solicit.slots[index];
-	if (slot->task == NULL)
-		return;
 	if (UNLIKELY(stream_recovers(stream)) && is_out_of_turn(slot, &data))
 		return;
 	rx->violation = judge(slot, cover_of(stream, index), &data);
@@ -467,6 +494,13 @@ static void account(struct stream *stream, int index, uint32_t length)
 		end_sequence(stream, st, index);
 }
 
+/* The R2T was given up, perhaps since the header came. */
+static void data_of_nobody(struct stream *stream)
+{
+	if (bhs_is_final(&stream->rx.bhs))
+		forget_given_up(&stream->solicit, bhs_ttt(&stream->rx.bhs));
+}
+
 /* solicit_data above ErrorRecoveryLevel 0. */
 static void recovering_data(struct stream *stream)
 {
@@ -478,15 +512,11 @@ static void recovering_data(struct stream *stream)
 		report_violation(stream, TRANSPORT_BAD_DATA_DIGEST);
 	index = slot_find(&stream->solicit, bhs_ttt(&rx->bhs));
 	if (index == NO_SLOT)
-		return;
-	if (stream->solicit.slots[index].task == NULL) {
-		if (bhs_is_final(&rx->bhs))
-			stream->solicit.slots[index].ttt = ISCSI_TAG_NONE;
-	} else if (is_used && !rx->pdu.data_digest_error) {
+		data_of_nobody(stream);
+	else if (is_used && !rx->pdu.data_digest_error)
 		account(stream, index, rx->pdu.data_length);
-	} else {
+	else
 		skip(stream, index);
-	}
 }
 
 void solicit_data(struct stream *stream)
@@ -507,14 +537,11 @@ void solicit_data(struct stream *stream)
 		stream_task_of(current_task(stream))->error = -EBADMSG;
 		report_violation(stream, TRANSPORT_BAD_DATA_DIGEST);
 	}
-	/* The R2T may have been given up, and its slot even taken anew, since the header came. */
 	index = slot_find(&stream->solicit, bhs_ttt(&rx->bhs));
 	if (index == NO_SLOT)
-		return;
-	if (stream->solicit.slots[index].task != NULL)
+		data_of_nobody(stream);
+	else
 		account(stream, index, rx->pdu.data_length);
-	else if (bhs_is_final(&rx->bhs))
-		stream->solicit.slots[index].ttt = ISCSI_TAG_NONE;
 }
 
 /* --- ending early --- */

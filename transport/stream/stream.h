@@ -218,8 +218,9 @@ enum { SOLICIT_SLOTS_FIRST = 32, SOLICIT_SLOTS_MAX = 256, SOLICIT_INDEX_BITS = 8
 
 /* One R2T. */
 struct solicit_slot {
-	struct transport_task *task;	/* NULL: free, or given up while data may still come */
-	uint32_t ttt;			/* ISCSI_TAG_NONE where no data may come */
+	struct transport_task *task;	/* NULL: free */
+	uint32_t ttt;			/* ISCSI_TAG_NONE: free */
+	uint32_t given_up;		/* the last TTT whose data may still come, or ISCSI_TAG_NONE */
 	uint32_t generation;
 	uint32_t offset, length, received;
 	uint32_t data_sn;
@@ -234,7 +235,7 @@ struct stream_solicit {
 	struct cover *covers;		/* one for each slot where DataPDUInOrder=No */
 	bool is_unordered;
 	unsigned slot_count;
-	int16_t free_first, free_last;	/* in order, so that a TTT given up is remembered long */
+	int16_t free_first, free_last;	/* in order: the slot that was free longest is next */
 	struct list gets;		/* tasks with a get that runs, by stream_task.link */
 	struct list waiting;		/* for a slot, by stream_task.solicit.link */
 	struct list ended;		/* get_done is due, by stream_task.link */
