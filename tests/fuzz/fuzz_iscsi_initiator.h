@@ -91,8 +91,7 @@ struct block {
 
 static struct fuzz {
 	struct iscsi_world world;
-	const uint8_t *data;
-	size_t left;
+	struct records input;
 	struct wire wires[WIRES];
 	struct session sessions[SESSIONS];
 	struct task tasks[TASKS];

@@ -165,17 +165,6 @@ static void step_write(struct wire *wire, const uint8_t *how)
 	send_command(task, cdb, NULL, ISCSI_SCSI_COMMAND_WRITE | (how[2] >> 1) % 4, how);
 }
 
-/* Of the input, as much as there is, the rest zeros. */
-static void take_bytes(uint8_t *out, size_t len)
-{
-	size_t got = min(len, f.left);
-
-	memset(out, 0, len);
-	memcpy(out, f.data, got);
-	f.data += got;
-	f.left -= got;
-}
-
 /* Those bits of a CDB that its command has; big numbers are seldom meant. */
 static const struct scsi_op *shape_cdb(uint8_t *cdb, uint8_t shape)
 {
@@ -218,7 +207,7 @@ static void step_other(struct wire *wire, const uint8_t *how)
 	uint8_t flags = how[2] >> 6;
 	uint32_t list = how[4];
 
-	take_bytes(cdb, sizeof(cdb));
+	records_take(&f.input, cdb, sizeof(cdb));
 	op = shape_cdb(cdb, how[5]);
 	task = new_task(wire, OTHER);
 	if (task == NULL)
@@ -229,7 +218,7 @@ static void step_other(struct wire *wire, const uint8_t *how)
 	if (op != NULL && (op->flags & OP_DATA_OUT)) {
 		flags |= ISCSI_SCSI_COMMAND_WRITE;
 		task->out = calloc(1, TRANSFER_MAX);
-		take_bytes(task->out, list);
+		records_take(&f.input, task->out, list);
 		task->expected = how[5] & 4 ? how[6] * 128u : list;
 	} else if (how[5] & 8) {
 		flags |= ISCSI_SCSI_COMMAND_READ;
@@ -424,7 +413,7 @@ static void step_header(const uint8_t *how)
 	struct task *task;
 	struct bhs bhs;
 
-	take_bytes(bhs.raw, BHS_LEN);
+	records_take(&f.input, bhs.raw, BHS_LEN);
 	if (wire == NULL || (f.world.scsi.how & HONEST))
 		return;
 	wire->session->is_wild = true;
@@ -521,7 +510,7 @@ static void step_raw(const uint8_t *how)
 	struct wire *wire = &f.wires[how[0] >> 6];
 	uint8_t bytes[64];
 
-	take_bytes(bytes, sizeof(bytes));
+	records_take(&f.input, bytes, sizeof(bytes));
 	if (wire->loop == NULL || (f.world.scsi.how & HONEST))
 		return;
 	wire->session->is_wild = true;
@@ -560,11 +549,8 @@ static void step_administrator(const uint8_t *how)
 static void one_step(void)
 {
 	uint8_t record[RECORD];
-	const uint8_t *how = record + 1;
+	const uint8_t *how = records_step(&f.input, record);
 
-	take_bytes(record, RECORD);
-	TRACE("step %u: %02x %02x %02x %02x %02x %02x %02x\n", record[0] & 31, how[0], how[1],
-	      how[2], how[3], how[4], how[5], how[6]);
 	switch (record[0] & 31) {
 	case 0:
 	case 1:
@@ -729,15 +715,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t head[RECORD_HEAD];
 
 	memset(&f, 0, sizeof(f));
-	f.data = data;
-	f.left = size;
-	take_bytes(head, sizeof(head));
+	f.input = (struct records){ data, size };
+	records_take(&f.input, head, sizeof(head));
 	for (unsigned i = 0; i < WIRES; i++)
 		f.wires[i].bytes = bytes[i];
 	for (unsigned i = 0; i < SESSIONS; i++)
 		f.sessions[i].target = WORLD_DISK;
 	world_make(&f.world, head);
-	for (unsigned steps = 0; f.left != 0 && steps < STEPS_MAX; steps++)
+	for (unsigned steps = 0; f.input.left != 0 && steps < STEPS_MAX; steps++)
 		one_step();
 	settle();
 	if (head[3] & 0x80)

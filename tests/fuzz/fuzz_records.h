@@ -10,9 +10,44 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/container.h"
+#include "fuzz_check.h"
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 enum { RECORD_HEAD = 8, RECORD = 8, RECORD_WORLD = 4 };
+
+/* --- reading them --- */
+
+struct records {
+	const uint8_t *data;
+	size_t left;
+};
+
+/* As much as there is, the rest zeros. */
+static void records_take(struct records *input, uint8_t *out, size_t len)
+{
+	size_t got = min(len, input->left);
+
+	memset(out, 0, len);
+	if (got != 0)
+		memcpy(out, input->data, got);
+	input->data += got;
+	input->left -= got;
+}
+
+/* The next of RECORD bytes; returns what it says behind the kind of its step. */
+static const uint8_t *records_step(struct records *input, uint8_t *record)
+{
+	const uint8_t *how = record + 1;
+
+	records_take(input, record, RECORD);
+	TRACE("step %u: %02x %02x %02x %02x %02x %02x %02x\n", record[0] & 31, how[0], how[1],
+	      how[2], how[3], how[4], how[5], how[6]);
+	return how;
+}
+
+/* --- changing them --- */
 
 static uint32_t record_draw(uint32_t *seed)
 {

@@ -7,11 +7,10 @@
  * have been started what they wait for is given to them in turn; at the end
  * each must have completed exactly once and all memory must be back.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "fuzz_port.h"
 #include "scsi/lu.h"
 #include "sys/memory.h"
 
@@ -36,12 +35,6 @@ enum {
 	DATA_HOLDS = 0x40,
 	DATA_FAILS = 0x80,
 };
-
-#define CHECK(condition)          \
-	do {                      \
-		if (!(condition)) \
-			abort();  \
-	} while (0)
 
 /* ---- a store ---- */
 
@@ -132,71 +125,6 @@ static const struct store_ops fuzz_ops = {
 	.close = fuzz_close,
 };
 
-/* ---- a port ---- */
-
-struct fuzz_cmd {
-	struct scsi_cmd cmd;
-	uint8_t how;
-	bool wants_data;
-	unsigned completions;
-};
-
-static struct fuzz_cmd *of_cmd(struct scsi_cmd *cmd)
-{
-	return container_of(cmd, struct fuzz_cmd, cmd);
-}
-
-static void send_data(struct fuzz_cmd *cmd)
-{
-	static const uint8_t some[TRANSFER_MAX] = { 1, 2, 3 };
-
-	cmd->wants_data = false;
-	if (cmd->how & DATA_FAILS) {
-		scsi_data_out_received(&cmd->cmd, -EBADMSG);
-		return;
-	}
-	extents_copy_in(&cmd->cmd.data, 0, some, cmd->cmd.data_out_length);
-	scsi_data_out_received(&cmd->cmd, 0);
-}
-
-static void port_receive(struct scsi_cmd *scsi)
-{
-	struct fuzz_cmd *cmd = of_cmd(scsi);
-
-	CHECK(scsi->writes && scsi->data_out_length <= scsi->data_out_available);
-	CHECK(scsi->data_out_length <= scsi->data.length);
-	cmd->wants_data = true;
-	if (!(cmd->how & DATA_HOLDS))
-		send_data(cmd);
-}
-
-static void port_complete(struct scsi_cmd *scsi)
-{
-	struct fuzz_cmd *cmd = of_cmd(scsi);
-
-	CHECK(++cmd->completions == 1);
-	CHECK(!cmd->wants_data);
-	CHECK(scsi->data_in_length <= scsi->data.length);
-	CHECK(scsi->data_in_length <= (scsi->reads ? scsi->data_in_wanted : 0));
-	CHECK(scsi->sense_length <= SCSI_SENSE_MAX);
-	CHECK(scsi->aborted || (scsi->status == 0x02) == (scsi->sense_length != 0));
-}
-
-static void port_terminate(struct scsi_cmd *scsi)
-{
-	struct fuzz_cmd *cmd = of_cmd(scsi);
-
-	CHECK(cmd->wants_data);
-	cmd->wants_data = false;
-	scsi_data_out_received(scsi, -ECANCELED);
-}
-
-static const struct scsi_port_ops port = {
-	.receive_data_out = port_receive,
-	.complete = port_complete,
-	.terminate_data_transfer = port_terminate,
-};
-
 /* All of it, made for each input (but for what takes long), so that each gives the same again. */
 
 struct bed {
@@ -205,7 +133,7 @@ struct bed {
 	struct scsi_lu *lu[LUS];
 	struct scsi_target *target;
 	struct scsi_nexus *nexus;
-	struct fuzz_cmd cmd[COMMANDS_MAX];
+	struct port_cmd cmd[COMMANDS_MAX];
 	unsigned count;
 };
 
@@ -326,12 +254,16 @@ static uint64_t lun_of(uint8_t selector)
 
 static void start(struct bed *bed, const uint8_t *record)
 {
-	struct fuzz_cmd *cmd = &bed->cmd[bed->count++];
+	static const uint8_t some[TRANSFER_MAX] = { 1, 2, 3 };
+	struct port_cmd *cmd = &bed->cmd[bed->count++];
 	uint32_t expected = get_be16(record + 2) * UINT32_C(8);
 
-	cmd->how = record[0];
+	cmd->list = some;
+	cmd->list_length = sizeof(some);
+	cmd->holds_data = record[0] & DATA_HOLDS;
+	cmd->fails_data = record[0] & DATA_FAILS;
 	cmd->cmd.nexus = bed->nexus;
-	cmd->cmd.port = &port;
+	cmd->cmd.port = &port_ops;
 	cmd->cmd.lun = lun_of(record[1]);
 	cmd->cmd.attribute = record[1] >> 5 <= SCSI_ACA ? record[1] >> 5 : SCSI_SIMPLE;
 	memcpy(cmd->cmd.cdb, record + 8, 16);
@@ -356,7 +288,7 @@ static void start(struct bed *bed, const uint8_t *record)
 
 		CHECK(cmd->cmd.data.length >= room);
 	}
-	if (cmd->how & ABORT)
+	if (record[0] & ABORT)
 		scsi_cmd_abort(&cmd->cmd);
 }
 
@@ -377,10 +309,10 @@ static bool settle(struct bed *bed)
 		io->done(io, execute(&bed->store[i], io));
 	}
 	for (unsigned i = 0; i < bed->count; i++) {
-		struct fuzz_cmd *cmd = &bed->cmd[i];
+		struct port_cmd *cmd = &bed->cmd[i];
 
 		if (cmd->wants_data)
-			send_data(cmd);
+			port_give_data(cmd);
 		if (cmd->completions == 0)
 			idle = false;
 		else if (cmd->completions == 1) {

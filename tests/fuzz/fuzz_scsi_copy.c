@@ -6,14 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_check.h"
 #include "scsi/copy_list.h"
 #include "scsi/odx_list.h"
-
-#define CHECK(condition)          \
-	do {                      \
-		if (!(condition)) \
-			abort();  \
-	} while (0)
 
 static void check_copy(const struct copy_list *list, const uint8_t *bytes, size_t size)
 {

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/container.h"
+#include "fuzz_port.h"
 #include "scsi/lu.h"
 #include "sys/memory.h"
 
@@ -33,12 +34,6 @@ enum {
 	KEEPER_FAILS = 0x20,
 };
 
-#define CHECK(condition)          \
-	do {                      \
-		if (!(condition)) \
-			abort();  \
-	} while (0)
-
 struct bed {
 	struct keeper keeper;
 	bool keeper_fails;
@@ -48,14 +43,6 @@ struct bed {
 	struct scsi_lu *lu;
 	struct scsi_target *target;
 	struct scsi_nexus *nexus[NEXUSES];
-};
-
-struct fuzz_cmd {
-	struct scsi_cmd cmd;
-	uint8_t how;
-	const uint8_t *list;
-	uint16_t length;
-	unsigned completions;
 };
 
 /* ---- the keeper -------------------------------------------------------------------- */
@@ -89,46 +76,6 @@ static void keeper_save(struct keeper *keeper, struct keeper_save *save)
 }
 
 static const struct keeper_ops keeper_ops = { keeper_load, keeper_save };
-
-/* ---- the port ----------------------------------------------------------------------- */
-
-static struct fuzz_cmd *of_cmd(struct scsi_cmd *cmd)
-{
-	return container_of(cmd, struct fuzz_cmd, cmd);
-}
-
-static void port_receive(struct scsi_cmd *scsi)
-{
-	struct fuzz_cmd *cmd = of_cmd(scsi);
-
-	CHECK(scsi->data_out_length <= cmd->length && scsi->data_out_length <= scsi->data.length);
-	if (cmd->how & NO_DATA) {
-		scsi_data_out_received(scsi, -EBADMSG);
-		return;
-	}
-	extents_copy_in(&scsi->data, 0, cmd->list, scsi->data_out_length);
-	scsi_data_out_received(scsi, 0);
-}
-
-static void port_complete(struct scsi_cmd *scsi)
-{
-	CHECK(++of_cmd(scsi)->completions == 1);
-	CHECK(scsi->data_in_length <= scsi->data.length);
-	CHECK(scsi->data_in_length <= (scsi->reads ? scsi->data_in_wanted : 0));
-	CHECK(scsi->aborted || (scsi->status == 0x02) == (scsi->sense_length != 0));
-}
-
-static void port_terminate(struct scsi_cmd *scsi)
-{
-	(void)scsi;
-	CHECK(false); /* data comes from inside receive_data_out */
-}
-
-static const struct scsi_port_ops port = {
-	.receive_data_out = port_receive,
-	.complete = port_complete,
-	.terminate_data_transfer = port_terminate,
-};
 
 /* ---- the bed -------------------------------------------------------------------------- */
 
@@ -208,7 +155,7 @@ static void unmake(struct bed *bed)
 	scsi_target_destroy(bed->target);
 }
 
-static void run(struct bed *bed, struct fuzz_cmd *cmd, const uint8_t *header, const uint8_t *list,
+static void run(struct bed *bed, struct port_cmd *cmd, const uint8_t *header, const uint8_t *list,
 		uint16_t length)
 {
 	unsigned who = (header[0] & WHO) % NEXUSES;
@@ -218,11 +165,11 @@ static void run(struct bed *bed, struct fuzz_cmd *cmd, const uint8_t *header, co
 		join(bed, who);
 	}
 	bed->keeper_fails = header[0] & KEEPER_FAILS;
-	cmd->how = header[0];
 	cmd->list = list;
-	cmd->length = length;
+	cmd->list_length = length;
+	cmd->fails_data = header[0] & NO_DATA;
 	cmd->cmd.nexus = bed->nexus[who];
-	cmd->cmd.port = &port;
+	cmd->cmd.port = &port_ops;
 	memcpy(cmd->cmd.cdb, header + 1, 16);
 	cmd->cmd.cdb_length = 16;
 	cmd->cmd.writes = length != 0;
@@ -244,7 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bed bed = { .nexus = { NULL } };
-	struct fuzz_cmd *cmd;
+	struct port_cmd *cmd;
 
 	if (size == 0)
 		return 0;

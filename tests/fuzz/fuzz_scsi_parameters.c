@@ -9,16 +9,11 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "fuzz_check.h"
 #include "scsi/lu.h"
 #include "sys/memory.h"
 
 enum { HEAD = 18, COMMANDS_MAX = 32, MEDIUM = 64 * 1024, BLOBS_MAX = 8, ROUNDS_MAX = 100000 };
-
-#define CHECK(condition)          \
-	do {                      \
-		if (!(condition)) \
-			abort();  \
-	} while (0)
 
 /* ---- a store of zeros ---- */
 

@@ -12,8 +12,8 @@
  *
  * Afterwards each command has completed exactly once and nothing is left.
  */
+#include "fuzz_port.h"
 #include "fuzz_world.h"
-
 #include "scsi/command.h"
 #include "scsi/sense.h"
 
@@ -32,9 +32,8 @@ enum {
 enum effect { NO_EFFECT, READS_MEDIUM, WRITES_MEDIUM, COMPARES, ORS, REPEATS, COPIES };
 
 struct unit_cmd {
-	struct scsi_cmd cmd;
-	bool is_used, wants_data, holds_data, fails_data;
-	unsigned completions;
+	struct port_cmd port;
+	bool is_used;
 	uint8_t *list; /* LIST_MAX bytes */
 	enum effect effect;
 	uint64_t lba, from;
@@ -43,8 +42,7 @@ struct unit_cmd {
 
 static struct fuzz {
 	struct world world;
-	const uint8_t *data;
-	size_t left;
+	struct records input;
 	struct scsi_nexus *nexus[NEXUSES];
 	struct scsi_nexus *lost[LOST_MAX];
 	struct unit_cmd cmds[COMMANDS];
@@ -57,77 +55,6 @@ static bool is_honest(void)
 {
 	return (f.world.how & HONEST) != 0;
 }
-
-static void take_bytes(uint8_t *out, size_t len)
-{
-	size_t got = min(len, f.left);
-
-	memset(out, 0, len);
-	if (got != 0)
-		memcpy(out, f.data, got);
-	f.data += got;
-	f.left -= got;
-}
-
-/* --- the port --- */
-
-static struct unit_cmd *of_cmd(struct scsi_cmd *cmd)
-{
-	return container_of(cmd, struct unit_cmd, cmd);
-}
-
-static void give_data(struct unit_cmd *cmd)
-{
-	cmd->wants_data = false;
-	if (cmd->fails_data) {
-		scsi_data_out_received(&cmd->cmd, -EBADMSG);
-		return;
-	}
-	CHECK(cmd->cmd.data_out_length <= LIST_MAX);
-	extents_copy_in(&cmd->cmd.data, 0, cmd->list, cmd->cmd.data_out_length);
-	scsi_data_out_received(&cmd->cmd, 0);
-}
-
-static void port_receive(struct scsi_cmd *scsi)
-{
-	struct unit_cmd *cmd = of_cmd(scsi);
-
-	CHECK(scsi->writes && scsi->data_out_length <= scsi->data_out_available);
-	CHECK(scsi->data_out_length <= scsi->data.length && cmd->completions == 0);
-	cmd->wants_data = true;
-	if (!cmd->holds_data)
-		give_data(cmd);
-}
-
-static void port_complete(struct scsi_cmd *scsi)
-{
-	struct unit_cmd *cmd = of_cmd(scsi);
-
-	TRACE("  %02x: status %02x, in %u, sense %02x %02x %02x .. %02x %02x%s\n", scsi->cdb[0],
-	      scsi->status, scsi->data_in_length, scsi->sense[0], scsi->sense[1], scsi->sense[2],
-	      scsi->sense[12], scsi->sense[13], scsi->aborted ? ", aborted" : "");
-	CHECK(++cmd->completions == 1);
-	CHECK(!cmd->wants_data);
-	CHECK(scsi->data_in_length <= scsi->data.length);
-	CHECK(scsi->data_in_length <= (scsi->reads ? scsi->data_in_wanted : 0));
-	CHECK(scsi->sense_length <= SCSI_SENSE_MAX);
-	CHECK(scsi->aborted || (scsi->status == 0x02) == (scsi->sense_length != 0));
-}
-
-static void port_terminate(struct scsi_cmd *scsi)
-{
-	struct unit_cmd *cmd = of_cmd(scsi);
-
-	CHECK(cmd->wants_data);
-	cmd->wants_data = false;
-	scsi_data_out_received(scsi, -ECANCELED);
-}
-
-static const struct scsi_port_ops port = {
-	.receive_data_out = port_receive,
-	.complete = port_complete,
-	.terminate_data_transfer = port_terminate,
-};
 
 /* --- nexuses --- */
 
@@ -163,7 +90,7 @@ static void join(unsigned who)
 static bool is_empty(const struct scsi_nexus *nexus)
 {
 	for (unsigned i = 0; i < COMMANDS; i++)
-		if (f.cmds[i].is_used && f.cmds[i].cmd.nexus == nexus)
+		if (f.cmds[i].is_used && f.cmds[i].port.cmd.nexus == nexus)
 			return false;
 	return true;
 }
@@ -181,9 +108,9 @@ static void sweep_lost(void)
 static void abort_all_of(const struct scsi_nexus *nexus)
 {
 	for (unsigned i = 0; i < COMMANDS; i++)
-		if (f.cmds[i].is_used && f.cmds[i].completions == 0 &&
-		    (nexus == NULL || f.cmds[i].cmd.nexus == nexus))
-			scsi_cmd_abort(&f.cmds[i].cmd);
+		if (f.cmds[i].is_used && f.cmds[i].port.completions == 0 &&
+		    (nexus == NULL || f.cmds[i].port.cmd.nexus == nexus))
+			scsi_cmd_abort(&f.cmds[i].port.cmd);
 }
 
 static void release_completed(void)
@@ -191,9 +118,9 @@ static void release_completed(void)
 	for (unsigned i = 0; i < COMMANDS; i++) {
 		struct unit_cmd *cmd = &f.cmds[i];
 
-		if (!cmd->is_used || cmd->completions == 0)
+		if (!cmd->is_used || cmd->port.completions == 0)
 			continue;
-		scsi_cmd_release(&cmd->cmd);
+		scsi_cmd_release(&cmd->port.cmd);
 		free(cmd->list);
 		memset(cmd, 0, sizeof(*cmd));
 	}
@@ -211,9 +138,9 @@ static void step_leave(const uint8_t *how)
 	abort_all_of(f.nexus[who]);
 	/* Data that will not come any more. */
 	for (unsigned i = 0; i < COMMANDS; i++)
-		if (f.cmds[i].is_used && f.cmds[i].wants_data &&
-		    f.cmds[i].cmd.nexus == f.nexus[who])
-			port_terminate(&f.cmds[i].cmd);
+		if (f.cmds[i].is_used && f.cmds[i].port.wants_data &&
+		    f.cmds[i].port.cmd.nexus == f.nexus[who])
+			port_terminate(&f.cmds[i].port.cmd);
 	release_completed();
 	if (is_empty(f.nexus[who])) {
 		scsi_nexus_destroy(f.nexus[who]);
@@ -235,8 +162,8 @@ static void turn(unsigned count)
 static void give_all_data(void)
 {
 	for (unsigned i = 0; i < COMMANDS; i++)
-		if (f.cmds[i].is_used && f.cmds[i].wants_data)
-			give_data(&f.cmds[i]);
+		if (f.cmds[i].is_used && f.cmds[i].port.wants_data)
+			port_give_data(&f.cmds[i].port);
 }
 
 static void check_medium(const struct unit_cmd *cmd)
@@ -246,10 +173,10 @@ static void check_medium(const struct unit_cmd *cmd)
 	uint8_t expected[sizeof(f.before)];
 	uint32_t bytes = cmd->blocks * 512;
 
-	if (cmd->effect == NO_EFFECT || cmd->cmd.aborted)
+	if (cmd->effect == NO_EFFECT || cmd->port.cmd.aborted)
 		return;
 	memcpy(expected, f.before, sizeof(expected));
-	if (cmd->cmd.status != 0) {
+	if (cmd->port.cmd.status != 0) {
 		/* What is refused does nothing. */
 		CHECK(memcmp(now, expected, sizeof(expected)) == 0);
 		return;
@@ -274,22 +201,22 @@ static void check_medium(const struct unit_cmd *cmd)
 	CHECK(memcmp(now, expected, sizeof(expected)) == 0);
 	if (cmd->effect != READS_MEDIUM)
 		return;
-	bytes = min(bytes, cmd->cmd.data_in_wanted);
-	CHECK(cmd->cmd.data_in_length == bytes);
-	extents_copy_out(&cmd->cmd.data, 0, expected, bytes);
+	bytes = min(bytes, cmd->port.cmd.data_in_wanted);
+	CHECK(cmd->port.cmd.data_in_length == bytes);
+	extents_copy_out(&cmd->port.cmd.data, 0, expected, bytes);
 	CHECK(memcmp(expected, was, bytes) == 0);
 }
 
 static void finish(struct unit_cmd *cmd)
 {
-	for (unsigned i = 0; cmd->completions == 0; i++) {
+	for (unsigned i = 0; cmd->port.completions == 0; i++) {
 		CHECK(i < 20000);
 		world_release(&f.world);
 		give_all_data();
 		turn(1);
 		/* Another's ACA may keep it waiting for ever. */
 		if (i == 2000)
-			scsi_cmd_abort(&cmd->cmd);
+			scsi_cmd_abort(&cmd->port.cmd);
 	}
 	check_medium(cmd);
 	/* Odd numbers of blocks and short transfers are the business of others. */
@@ -307,32 +234,34 @@ static struct unit_cmd *new_cmd(const uint8_t *how, unsigned lun)
 		return NULL;
 	cmd->is_used = true;
 	cmd->list = calloc(1, LIST_MAX);
-	cmd->cmd.nexus = f.nexus[(how[0] & 3) % NEXUSES];
-	cmd->cmd.port = &port;
-	cmd->cmd.lun = (uint64_t)lun << 48;
-	cmd->cmd.cdb_length = 16;
-	cmd->cmd.attribute = how[0] & 0x80 ? how[0] >> 4 & 3 : SCSI_SIMPLE;
-	cmd->cmd.private_data = how[0] & 0x40;
-	cmd->holds_data = how[0] & 0x08;
-	cmd->fails_data = (how[1] & 0x40) && !is_honest();
+	cmd->port.list = cmd->list;
+	cmd->port.list_length = LIST_MAX;
+	cmd->port.cmd.nexus = f.nexus[(how[0] & 3) % NEXUSES];
+	cmd->port.cmd.port = &port_ops;
+	cmd->port.cmd.lun = (uint64_t)lun << 48;
+	cmd->port.cmd.cdb_length = 16;
+	cmd->port.cmd.attribute = how[0] & 0x80 ? how[0] >> 4 & 3 : SCSI_SIMPLE;
+	cmd->port.cmd.private_data = how[0] & 0x40;
+	cmd->port.holds_data = how[0] & 0x08;
+	cmd->port.fails_data = (how[1] & 0x40) && !is_honest();
 	return cmd;
 }
 
 /* OUT, IN: bytes that it may move. */
 static void start(struct unit_cmd *cmd, uint32_t out, uint32_t in)
 {
-	if (cmd->cmd.cdb[0] == 0x7f)
-		cmd->cmd.cdb_length = 32;
-	cmd->cmd.writes = out != 0;
-	cmd->cmd.data_out_available = min(out, (uint32_t)LIST_MAX);
-	cmd->cmd.reads = in != 0;
-	cmd->cmd.data_in_wanted = in;
-	TRACE("  LUN %u %02x %02x %02x %02x .. out %u in %u\n", (unsigned)(cmd->cmd.lun >> 48),
-	      cmd->cmd.cdb[0], cmd->cmd.cdb[1], cmd->cmd.cdb[2], cmd->cmd.cdb[3],
-	      cmd->cmd.data_out_available, in);
+	if (cmd->port.cmd.cdb[0] == 0x7f)
+		cmd->port.cmd.cdb_length = 32;
+	cmd->port.cmd.writes = out != 0;
+	cmd->port.cmd.data_out_available = min(out, (uint32_t)LIST_MAX);
+	cmd->port.cmd.reads = in != 0;
+	cmd->port.cmd.data_in_wanted = in;
+	TRACE("  LUN %u %02x %02x %02x %02x .. out %u in %u\n", (unsigned)(cmd->port.cmd.lun >> 48),
+	      cmd->port.cmd.cdb[0], cmd->port.cmd.cdb[1], cmd->port.cmd.cdb[2],
+	      cmd->port.cmd.cdb[3], cmd->port.cmd.data_out_available, in);
 	memcpy(f.before, f.world.disks[0].region->base, sizeof(f.before));
 	world_shortage.is_armed = true;
-	scsi_command_received(&cmd->cmd);
+	scsi_command_received(&cmd->port.cmd);
 	world_shortage.is_armed = false;
 	if (is_honest())
 		finish(cmd);
@@ -346,9 +275,9 @@ static void take_attentions(void)
 	for (unsigned i = 0; i < NEXUSES * WORLD_LUNS * 2; i++) {
 		struct unit_cmd *cmd = new_cmd(how, i % WORLD_LUNS);
 
-		cmd->cmd.nexus = f.nexus[i / 2 / WORLD_LUNS];
-		scsi_command_received(&cmd->cmd);
-		CHECK(cmd->completions == 1);
+		cmd->port.cmd.nexus = f.nexus[i / 2 / WORLD_LUNS];
+		scsi_command_received(&cmd->port.cmd);
+		CHECK(cmd->port.completions == 1);
 		release_completed();
 	}
 }
@@ -415,8 +344,8 @@ static void step_blocks(const uint8_t *how)
 		return;
 	cmd->lba = how[3] % WORLD_BLOCKS;
 	cmd->blocks = how[4] % (lun == 1 ? 4 : 16);
-	fill_cdb(cmd->cmd.cdb, shape, cmd->lba, cmd->blocks);
-	flags = &cmd->cmd.cdb[shape->length == 32 ? 10 : 1];
+	fill_cdb(cmd->port.cmd.cdb, shape, cmd->lba, cmd->blocks);
+	flags = &cmd->port.cmd.cdb[shape->length == 32 ? 10 : 1];
 	/* Protection information, DPO, FUA, BYTCHK, UNMAP, NDOB: those that are defined. */
 	*flags = how[6];
 	if (shape->length != 32)
@@ -475,8 +404,8 @@ static void step_any(const uint8_t *how)
 
 	if (cmd == NULL)
 		return;
-	cdb = cmd->cmd.cdb;
-	take_bytes(cdb, how[2] >= 0x20 && how[2] < 0x60 ? 10 : how[2] < 0x20 ? 6 : 32);
+	cdb = cmd->port.cmd.cdb;
+	records_take(&f.input, cdb, how[2] >= 0x20 && how[2] < 0x60 ? 10 : how[2] < 0x20 ? 6 : 32);
 	cdb[0] = how[2];
 	op = find_op(cdb);
 	/* Big numbers are seldom meant. */
@@ -492,7 +421,7 @@ static void step_any(const uint8_t *how)
 	} else if (op->action != 0) {
 		cdb[1] = (uint8_t)((cdb[1] & 0xe0) | op->action);
 	}
-	take_bytes(cmd->list, how[3]);
+	records_take(&f.input, cmd->list, how[3]);
 	if ((how[5] & 0x20) && op->length_at != 0)
 		cdb[op->length_at + op->length_size - 1] = how[3];
 	if (op->flags & OP_DATA_OUT)
@@ -561,7 +490,7 @@ static void step_copy(const uint8_t *how)
 	for (unsigned i = 0; i < 3; i++)
 		put_cscd(list + header + i * 32, i);
 	for (unsigned i = 0; i < segments; i++) {
-		take_bytes(record, sizeof(record));
+		records_take(&f.input, record, sizeof(record));
 		length += put_segment(list + length, record);
 	}
 	if (is_lid4) {
@@ -581,22 +510,22 @@ static void step_copy(const uint8_t *how)
 		list[how[1] % length] ^= how[4];
 	else if (segments == 1 && !(is_lid4 && list[15] != 0))
 		expect_copy(cmd, list + header + 96);
-	cmd->cmd.cdb[0] = 0x83;
-	cmd->cmd.cdb[1] = is_lid4 ? 0x01 : 0x00;
-	put_be32(cmd->cmd.cdb + 10, length);
+	cmd->port.cmd.cdb[0] = 0x83;
+	cmd->port.cmd.cdb[1] = is_lid4 ? 0x01 : 0x00;
+	put_be32(cmd->port.cmd.cdb + 10, length);
 	start(cmd, length, 0);
 }
 
 static void keep_token(struct unit_cmd *cmd)
 {
 	/* RECEIVE ROD TOKEN INFORMATION's token descriptor. */
-	if (cmd->completions == 1 && cmd->cmd.status == 0 &&
-	    cmd->cmd.data_in_length >= 32 + 6 + TOKEN)
+	if (cmd->port.completions == 1 && cmd->port.cmd.status == 0 &&
+	    cmd->port.cmd.data_in_length >= 32 + 6 + TOKEN)
 		for (unsigned i = 0; i < 2; i++) {
 			uint8_t bytes[32 + 32 + 6 + TOKEN];
-			size_t len = min_t(size_t, sizeof(bytes), cmd->cmd.data_in_length);
+			size_t len = min_t(size_t, sizeof(bytes), cmd->port.cmd.data_in_length);
 
-			extents_copy_out(&cmd->cmd.data, 0, bytes, (uint32_t)len);
+			extents_copy_out(&cmd->port.cmd.data, 0, bytes, (uint32_t)len);
 			memcpy(f.token, bytes + len - TOKEN, TOKEN);
 		}
 }
@@ -613,23 +542,23 @@ static void step_token(const uint8_t *how)
 	list = cmd->list;
 	length = header + count * 16;
 	if ((how[2] & 3) == 2) {
-		cmd->cmd.cdb[0] = 0x84;
-		cmd->cmd.cdb[1] = 0x07;
-		put_be32(cmd->cmd.cdb + 2, how[6] & 7);
-		put_be32(cmd->cmd.cdb + 10, 1024);
-		cmd->cmd.reads = true;
-		cmd->cmd.data_in_wanted = 1024;
+		cmd->port.cmd.cdb[0] = 0x84;
+		cmd->port.cmd.cdb[1] = 0x07;
+		put_be32(cmd->port.cmd.cdb + 2, how[6] & 7);
+		put_be32(cmd->port.cmd.cdb + 10, 1024);
+		cmd->port.cmd.reads = true;
+		cmd->port.cmd.data_in_wanted = 1024;
 		world_shortage.is_armed = true;
-		scsi_command_received(&cmd->cmd);
+		scsi_command_received(&cmd->port.cmd);
 		world_shortage.is_armed = false;
 		turn(1);
 		keep_token(cmd);
 		return;
 	}
-	cmd->cmd.cdb[0] = 0x83;
-	cmd->cmd.cdb[1] = how[2] & 1 ? 0x11 : 0x10;
-	put_be32(cmd->cmd.cdb + 6, how[6] & 7); /* LIST IDENTIFIER */
-	put_be32(cmd->cmd.cdb + 10, length);
+	cmd->port.cmd.cdb[0] = 0x83;
+	cmd->port.cmd.cdb[1] = how[2] & 1 ? 0x11 : 0x10;
+	put_be32(cmd->port.cmd.cdb + 6, how[6] & 7); /* LIST IDENTIFIER */
+	put_be32(cmd->port.cmd.cdb + 10, length);
 	put_be16(list, (uint16_t)(length - 2));
 	list[2] = how[4] & 3; /* IMMED, DEL_TKN or RTV */
 	if (how[2] & 1)
@@ -651,9 +580,9 @@ static void step_unmap(const uint8_t *how)
 
 	if (cmd == NULL)
 		return;
-	cmd->cmd.cdb[0] = 0x42;
-	cmd->cmd.cdb[1] = how[1] & 1;
-	put_be16(cmd->cmd.cdb + 7, (uint16_t)(8 + count * 16));
+	cmd->port.cmd.cdb[0] = 0x42;
+	cmd->port.cmd.cdb[1] = how[1] & 1;
+	put_be16(cmd->port.cmd.cdb + 7, (uint16_t)(8 + count * 16));
 	put_be16(cmd->list, (uint16_t)(6 + count * 16));
 	put_be16(cmd->list + 2, (uint16_t)(count * 16));
 	for (unsigned i = 0; i < count; i++) {
@@ -670,10 +599,10 @@ static void step_reserve(const uint8_t *how)
 
 	if (cmd == NULL)
 		return;
-	cmd->cmd.cdb[0] = 0x5f;
-	cmd->cmd.cdb[1] = action;
-	cmd->cmd.cdb[2] = how[3] & 0x0f;
-	put_be32(cmd->cmd.cdb + 5, 24);
+	cmd->port.cmd.cdb[0] = 0x5f;
+	cmd->port.cmd.cdb[1] = action;
+	cmd->port.cmd.cdb[2] = how[3] & 0x0f;
+	put_be32(cmd->port.cmd.cdb + 5, 24);
 	put_be64(cmd->list, how[4] & 3);
 	put_be64(cmd->list + 8, how[4] >> 2 & 3);
 	cmd->list[20] = how[6] & 0x0d;
@@ -695,12 +624,12 @@ static void step_mode(const uint8_t *how)
 
 	if (cmd == NULL)
 		return;
-	cmd->cmd.cdb[0] = 0x15;
-	cmd->cmd.cdb[1] = (uint8_t)(0x10 | (how[3] & 1));
-	cmd->cmd.cdb[4] = (uint8_t)(4 + 2 + head[1]);
+	cmd->port.cmd.cdb[0] = 0x15;
+	cmd->port.cmd.cdb[1] = (uint8_t)(0x10 | (how[3] & 1));
+	cmd->port.cmd.cdb[4] = (uint8_t)(4 + 2 + head[1]);
 	cmd->list[4] = head[0];
 	cmd->list[5] = head[1];
-	take_bytes(cmd->list + 6, 8);
+	records_take(&f.input, cmd->list + 6, 8);
 	start(cmd, 4 + 2 + head[1], 0);
 }
 
@@ -773,11 +702,8 @@ static void step_world(const uint8_t *how)
 static void one_step(void)
 {
 	uint8_t record[RECORD];
-	const uint8_t *how = record + 1;
+	const uint8_t *how = records_step(&f.input, record);
 
-	take_bytes(record, RECORD);
-	TRACE("step %u: %02x %02x %02x %02x %02x %02x %02x\n", record[0] & 31, how[0], how[1],
-	      how[2], how[3], how[4], how[5], how[6]);
 	switch (record[0] & 31) {
 	case 0:
 	case 1:
@@ -820,8 +746,9 @@ static void one_step(void)
 		step_management(how);
 		break;
 	case 24:
-		if (f.cmds[how[2] % COMMANDS].is_used && f.cmds[how[2] % COMMANDS].completions == 0)
-			scsi_cmd_abort(&f.cmds[how[2] % COMMANDS].cmd);
+		if (f.cmds[how[2] % COMMANDS].is_used &&
+		    f.cmds[how[2] % COMMANDS].port.completions == 0)
+			scsi_cmd_abort(&f.cmds[how[2] % COMMANDS].port.cmd);
 		break;
 	case 25:
 	case 26:
@@ -886,9 +813,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t head[RECORD_HEAD];
 
 	memset(&f, 0, sizeof(f));
-	f.data = data;
-	f.left = size;
-	take_bytes(head, sizeof(head));
+	f.input = (struct records){ data, size };
+	records_take(&f.input, head, sizeof(head));
 	world_make_scsi(&f.world, head);
 	CHECK(scsi_target_add_port(f.world.scsi, 1, "t,t,0x0001") == 0);
 	CHECK(scsi_target_add_port(f.world.scsi, 2, "t,t,0x0002") == 0);
@@ -898,7 +824,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		join(i);
 	if (!(head[4] & 1))
 		take_attentions();
-	for (unsigned steps = 0; f.left != 0 && steps < STEPS_MAX; steps++)
+	for (unsigned steps = 0; f.input.left != 0 && steps < STEPS_MAX; steps++)
 		one_step();
 	settle();
 	world_end_scsi(&f.world);

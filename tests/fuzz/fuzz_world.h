@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,16 +19,10 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "fuzz_check.h"
 #include "fuzz_records.h"
 #include "scsi/lu.h"
 #include "sys/memory.h"
-
-/* Not assert: that one is for what the code under test says of itself. */
-#define CHECK(condition)          \
-	do {                      \
-		if (!(condition)) \
-			abort();  \
-	} while (0)
 
 enum {
 	WORLD_LUNS = 4,
@@ -337,22 +330,6 @@ static void world_make_lu(struct world *world, unsigned i, uint8_t shape)
 	CHECK(scsi_lu_create(&config, &world->lu[i], error, sizeof(error)) == 0);
 	CHECK(scsi_target_add(world->scsi, i, world->lu[i]) == 0);
 }
-
-/* With FUZZ_TRACE in the environment all is told that a crash does not tell by itself. */
-static bool world_is_traced(void)
-{
-	static int is_traced = -1;
-
-	if (is_traced < 0)
-		is_traced = getenv("FUZZ_TRACE") != NULL;
-	return is_traced != 0;
-}
-
-#define TRACE(...)                                    \
-	do {                                          \
-		if (world_is_traced())                \
-			fprintf(stderr, __VA_ARGS__); \
-	} while (0)
 
 static void world_log(void *context, enum log_level level, const char *line)
 {
