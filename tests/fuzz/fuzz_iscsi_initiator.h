@@ -36,7 +36,7 @@ struct r2t {
 struct task {
 	enum kind kind;
 	struct session *session;
-	struct wire *wire;
+	struct wire *wire; /* NULL: it is gone, and the task waits to be reassigned */
 	uint32_t itt, cmd_sn, expected;
 	uint64_t lun;
 	bool may_vanish; /* aborted, or its connection is gone */
@@ -417,6 +417,9 @@ static void take_r2t(struct wire *wire, const struct bhs *bhs)
 		CHECK(r2t.offset <= task->expected && r2t.length <= task->expected - r2t.offset);
 		CHECK(session->level != 0 || task->r2t_count < session->max_r2ts);
 	}
+	/* Reassigned, perhaps before its old connection was seen to end. */
+	if (session->level == 2)
+		task->wire = wire;
 	/* One that a SNACK has brought again has its answer, or will. */
 	for (unsigned i = 0; i < min(task->seen_count, (unsigned)R2TS_SEEN); i++)
 		if (memcmp(&task->seen[i], &r2t, sizeof(r2t)) == 0)
@@ -564,6 +567,7 @@ static void wire_gone(struct wire *wire)
 		task->may_vanish = true;
 		task->r2t_count = 0;
 		task->seen_count = 0;
+		task->wire = NULL;
 		if (session->level != 2)
 			lose_task(task);
 	}

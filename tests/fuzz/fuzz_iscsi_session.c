@@ -255,7 +255,7 @@ static void step_data(const uint8_t *how)
 		uint8_t really[2] = { how[0], 0 };
 
 		if (task->kind == NONE || task->out == NULL || task->r2t_count == 0 ||
-		    !task->wire->is_full || task->wire->loop == NULL)
+		    task->wire == NULL || !task->wire->is_full || task->wire->loop == NULL)
 			continue;
 		really[1] = deviation(task->session, how[1] & 7);
 		for (unsigned j = 0; j < task->r2t_count; j++)
@@ -299,7 +299,7 @@ static void step_management(const uint8_t *how)
 		put_be32(bhs.raw + 32, task->cmd_sn);
 	}
 	if (function == ISCSI_TMF_TASK_REASSIGN && task != NULL) {
-		if (wire->session->level == 2 && task->wire->loop == NULL)
+		if (wire->session->level == 2 && task->wire == NULL)
 			task->wire = wire;
 		put_be32(bhs.raw + 36, how[4] & 3);
 	}
@@ -631,7 +631,7 @@ static unsigned count_unanswered(void)
 		const struct task *task = &f.tasks[i];
 
 		count += task->kind != NONE && !task->is_answered && !task->may_vanish &&
-			 !task->session->is_wild && task->wire->loop != NULL;
+			 !task->session->is_wild && task->wire != NULL;
 	}
 	return count;
 }
