@@ -33,7 +33,7 @@ enum {
 	BUFFER = 16384,
 	RECEIVES = 16,
 	ANSWER_MS = 60000,
-	CONNECT_TRIES = 5,
+	CONNECT_TRIES = 20,	/* a second apart */
 };
 
 struct peer {
