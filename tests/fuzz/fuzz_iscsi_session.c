@@ -530,8 +530,10 @@ static void step_administrator(const uint8_t *how)
 {
 	world_shortage.is_armed = true;
 	switch (how[1] & 3) {
-	case 0:
 	case 1:
+		world_administer(&f.world.scsi, how[2] & 1);
+		break;
+	case 0:
 		iscsi_node_sessions(f.world.node, hear, NULL);
 		break;
 	case 2:

@@ -81,7 +81,7 @@ static void world_make_node(struct iscsi_world *world, const uint8_t *head)
 	iscsi_node_config_init(&config);
 	config.reactors = world->scsi.machine->reactors;
 	config.reactor_count = world->scsi.reactor_count;
-	config.values.queue_depth = 1 + (head[1] & 15);
+	config.values.queue_depth = (1u + (head[1] & 15)) * (head[4] & DEEP_QUEUES ? 8 : 1);
 	config.values.max_outstanding_r2t = 1 + (head[1] >> 4 & 3);
 	config.values.data_pdu_in_order = head[1] & 0x40;
 	config.values.data_sequence_in_order = head[1] & 0x80;

@@ -15,7 +15,7 @@
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
-enum { RECORD_HEAD = 8, RECORD = 8, RECORD_WORLD = 4 };
+enum { RECORD_HEAD = 8, RECORD = 8, RECORD_WORLD = 5 };
 
 /* --- reading them --- */
 

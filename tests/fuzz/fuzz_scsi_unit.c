@@ -47,6 +47,7 @@ static struct fuzz {
 	struct scsi_nexus *lost[LOST_MAX];
 	struct unit_cmd cmds[COMMANDS];
 	uint8_t token[TOKEN];
+	uint8_t copy; /* the list identifier of the last */
 	uint8_t before[WORLD_BLOCKS * 512];
 	unsigned functions; /* task management under way */
 } f;
@@ -486,6 +487,7 @@ static void step_copy(const uint8_t *how)
 	if (cmd == NULL)
 		return;
 	list = cmd->list;
+	f.copy = how[6];
 	list[1] = how[4] & 0x38;
 	for (unsigned i = 0; i < 3; i++)
 		put_cscd(list + header + i * 32, i);
@@ -633,6 +635,78 @@ static void step_mode(const uint8_t *how)
 	start(cmd, 4 + 2 + head[1], 0);
 }
 
+/* FORMAT UNIT, SANITIZE, self-tests: what goes on for long. Not with LUN 0, which is compared. */
+static void step_job(const uint8_t *how)
+{
+	struct unit_cmd *cmd = new_cmd(how, 1 + how[5] % (WORLD_LUNS - 1));
+	uint8_t *cdb, *list, pattern = how[6] & 7;
+	uint32_t length = 0;
+
+	if (cmd == NULL)
+		return;
+	cdb = cmd->port.cmd.cdb;
+	list = cmd->list;
+	memset(list, how[6], LIST_MAX);
+	memset(list, 0, 8);
+	switch (how[2] & 3) {
+	case 0:
+		cdb[0] = 0x04;
+		cdb[1] = 0x10 | (how[3] & 0xc8);
+		list[1] = how[4] & 0x8a; /* FOV, IP, IMMED */
+		list[4] = how[3] & 0x20;
+		list[5] = pattern != 0;
+		list[7] = pattern;
+		length = list[1] & 0x08 ? 8 + pattern : 4;
+		break;
+	case 1:
+		cdb[0] = 0x48;
+		cdb[1] = 0x01 | (how[3] & 0xa0); /* OVERWRITE */
+		list[0] = how[4] & 0x83;
+		list[3] = pattern;
+		length = 4 + pattern;
+		put_be16(cdb + 7, (uint16_t)length);
+		break;
+	case 2:
+		cdb[0] = 0x48;
+		cdb[1] = (uint8_t)((how[3] & 0xa0) | (how[4] & 1 ? 0x02 : 0x1f));
+		break;
+	default:
+		cdb[0] = 0x1d;
+		cdb[1] = how[4] & 0xe4;
+		break;
+	}
+	if (how[1] != 0 && length != 0)
+		list[how[1] % length] ^= how[4];
+	start(cmd, length, 0);
+}
+
+/* What commands that were before have left to be asked for. */
+static void step_tell(const uint8_t *how)
+{
+	static const uint8_t actions[] = { 0, 1, 3, 4, 5, 6 };
+	struct unit_cmd *cmd = new_cmd(how, how[5] % WORLD_LUNS);
+	uint8_t *cdb, action = actions[how[3] % ARRAY_SIZE(actions)];
+
+	if (cmd == NULL)
+		return;
+	cdb = cmd->port.cmd.cdb;
+	if (how[2] & 1) {
+		cdb[0] = 0x84;
+		cdb[1] = action;
+		if (action >= 5)
+			put_be32(cdb + 2, f.copy);
+		else
+			cdb[2] = f.copy;
+		put_be32(cdb + 10, how[6] * 8u);
+	} else {
+		cdb[0] = 0x4d;
+		cdb[2] = (uint8_t)(0x40 | (how[3] & 0x3f));
+		cdb[3] = how[4] & 1;
+		put_be16(cdb + 7, how[6] * 8u);
+	}
+	start(cmd, 0, how[6] * 8u);
+}
+
 /* --- what happens besides --- */
 
 static void function_done(struct scsi_tmf_request *request)
@@ -761,7 +835,14 @@ static void one_step(void)
 	case 29:
 		give_all_data();
 		break;
+	case 30:
+		step_job(how);
+		break;
 	default:
+		if (how[2] & 2)
+			world_administer(&f.world, how[3] & 1);
+		else
+			step_tell(how);
 		break;
 	}
 	if (record[0] < 0xc0)

@@ -42,9 +42,17 @@ enum {
 	HAS_ALUA = 0x80,
 };
 
+/* Byte 4. Its bit 0 is the target's own. */
+enum {
+	LOAD_FAILS = 0x02, /* nobody knows what was kept */
+	SAVE_FAILS = 0x04,
+	DEEP_QUEUES = 0x08,
+};
+
 struct world_disk {
 	struct store store;
 	struct region *region;
+	uint64_t size; /* what is found out when it is measured */
 	struct list held;
 	bool holds;
 	bool fails;
@@ -60,7 +68,7 @@ struct world_machine {
 };
 
 struct world {
-	uint8_t how;
+	uint8_t how, more;
 	struct world_machine *machine;
 	unsigned reactor_count;
 	struct world_disk disks[WORLD_LUNS];
@@ -72,6 +80,8 @@ struct world {
 };
 
 static const uint32_t world_sizes[WORLD_LUNS] = { WORLD_BLOCKS * 512, 262144, 65536, 32768 };
+/* LUN 1 may grow. */
+static const uint32_t world_sizes_max[WORLD_LUNS] = { WORLD_BLOCKS * 512, 524288, 65536, 32768 };
 
 /* --- memory that fails --- */
 
@@ -203,6 +213,16 @@ static int world_map(struct store *store, enum store_op op, uint64_t offset, uin
 	return 0;
 }
 
+static int world_measure(struct store *store, uint64_t *size)
+{
+	struct world_disk *disk = world_disk_of(store);
+
+	if (disk->fails)
+		return -EIO;
+	*size = disk->size;
+	return 0;
+}
+
 static void world_close(struct store *store)
 {
 	(void)store;
@@ -212,6 +232,7 @@ static const struct store_ops world_disk_ops = {
 	.name = "fuzz",
 	.submit = world_submit,
 	.map = world_map,
+	.measure = world_measure,
 	.close = world_close,
 };
 
@@ -220,6 +241,7 @@ static const struct store_ops world_cancelling_ops = {
 	.submit = world_submit,
 	.cancel = world_cancel,
 	.map = world_map,
+	.measure = world_measure,
 	.close = world_close,
 };
 
@@ -267,18 +289,18 @@ static void world_make_disk(struct world *world, unsigned i)
 	};
 	list_init(&disk->held);
 	disk->region = world->machine->regions[i];
-	memset(disk->region->base, 0, world_sizes[i]);
+	memset(disk->region->base, 0, world_sizes_max[i]);
+	disk->size = world_sizes[i];
 }
 
 /* --- what is kept --- */
 
 static ssize_t world_load(struct keeper *keeper, const char *name, void *data, size_t size)
 {
-	(void)keeper;
 	(void)name;
 	(void)data;
 	(void)size;
-	return -ENOENT;
+	return container_of(keeper, struct world, keeper)->more & LOAD_FAILS ? -EIO : -ENOENT;
 }
 
 static void world_save(struct keeper *keeper, struct keeper_save *save)
@@ -362,7 +384,7 @@ static void world_make_machine(struct world_machine *machine, size_t arena_bytes
 		machine->arena_free[i] = arena.free;
 	}
 	for (unsigned i = 0; i < WORLD_LUNS; i++)
-		CHECK(memory_region_create(machine->memory, world_sizes[i], -1, REGION_SHARED,
+		CHECK(memory_region_create(machine->memory, world_sizes_max[i], -1, REGION_SHARED,
 					   &machine->regions[i]) == 0);
 }
 
@@ -378,6 +400,7 @@ static void world_make_scsi(struct world *world, const uint8_t *head)
 	memset(&world_shortage, 0, sizeof(world_shortage));
 	log_set_callback(world_log, NULL);
 	world->how = head[0];
+	world->more = head[4];
 	world->machine = machine;
 	world->reactor_count = head[0] & TWO_REACTORS ? WORLD_REACTORS : 1;
 	world->keeper.ops = &world_keeper_ops;
@@ -399,7 +422,7 @@ static void world_keep(struct world *world)
 
 	struct keeper_save *save = container_of(node, struct keeper_save, link);
 
-	save->err = 0;
+	save->err = world->more & SAVE_FAILS ? -ENOSPC : 0;
 	save->done(save);
 }
 
@@ -415,6 +438,23 @@ static void world_turn(struct world *world)
 static void world_pass(struct world *world, unsigned milliseconds)
 {
 	clock_manual_advance(&world->machine->clock, milliseconds * CLOCK_NS_PER_MS);
+}
+
+static void world_hear_lu(void *context, const struct scsi_lu_info *info)
+{
+	(void)context;
+	CHECK(info->lun < WORLD_LUNS && info->size <= world_sizes_max[info->lun]);
+}
+
+/* What the administrator of a target does: looks, and makes LUN 1 bigger. */
+static void world_administer(struct world *world, bool grows)
+{
+	if (grows)
+		world->disks[1].size = world_sizes_max[1];
+	world_shortage.is_armed = true;
+	scsi_target_measure(world->scsi);
+	scsi_target_visit(world->scsi, world_hear_lu, NULL);
+	world_shortage.is_armed = false;
 }
 
 static bool world_is_idle(const struct world *world)
