@@ -126,7 +126,8 @@ static void step_read(struct wire *wire, const uint8_t *how)
 		return;
 	task->lba = how[3] % WORLD_BLOCKS;
 	task->blocks = min(1 + how[4] % 32, WORLD_BLOCKS - task->lba);
-	task->expected = task->blocks * 512u;
+	/* More than the CDB says leaves a residual. */
+	task->expected = task->blocks * 512u + (how[2] & 0x20 ? 1024 : 0);
 	task->in = calloc(1, TRANSFER_MAX);
 	task->versions = f.version;
 	if (cdb[0] == 0x88) {
@@ -148,7 +149,7 @@ static void step_write(struct wire *wire, const uint8_t *how)
 		return;
 	task->lba = how[3] % WORLD_BLOCKS;
 	task->blocks = min(1 + how[4] % 32, WORLD_BLOCKS - task->lba);
-	task->expected = task->blocks * 512u;
+	task->expected = task->blocks * 512u + (how[2] & 0x20 ? 1024 : 0);
 	task->value = ++f.value;
 	task->out = malloc(TRANSFER_MAX);
 	memset(task->out, task->value, TRANSFER_MAX);

@@ -27,6 +27,22 @@ struct iscsi_world {
 	struct iscsi_portal *portals[WORLD_PORTALS];
 };
 
+/* TARGET NULL: discovery. */
+static void world_set_access(struct iscsi_world *world, const char *target,
+			     const struct iscsi_rule_config *rules, unsigned count)
+{
+	struct iscsi_access *access;
+	char error[256];
+	unsigned wrong;
+
+	CHECK(iscsi_access_create(rules, count, &access, &wrong, error, sizeof(error)) == 0);
+	iscsi_node_add_access(world->node, access);
+	if (target == NULL)
+		iscsi_node_set_discovery_access(world->node, access);
+	else
+		CHECK(iscsi_node_set_target_access(world->node, target, access) == 0);
+}
+
 static void world_make_vault(struct iscsi_world *world)
 {
 	static const struct iscsi_account account = { "fuzz", WORLD_SECRET };
@@ -36,13 +52,8 @@ static void world_make_vault(struct iscsi_world *world)
 		.who = { .accounts = list, .account_count = 1 },
 		.mutual = &vault,
 	};
-	struct iscsi_access *access;
-	char error[256];
-	unsigned wrong;
 
-	CHECK(iscsi_access_create(&rule, 1, &access, &wrong, error, sizeof(error)) == 0);
-	iscsi_node_add_access(world->node, access);
-	CHECK(iscsi_node_set_target_access(world->node, WORLD_VAULT, access) == 0);
+	world_set_access(world, WORLD_VAULT, &rule, 1);
 }
 
 /* Seen by the first portal read-only and under other numbers, by nobody through the second. */
@@ -62,13 +73,38 @@ static void world_make_view(struct iscsi_world *world)
 		  .view = &view },
 		{ .deny = true },
 	};
-	struct iscsi_access *access;
-	char error[256];
-	unsigned wrong;
 
-	CHECK(iscsi_access_create(rules, 2, &access, &wrong, error, sizeof(error)) == 0);
-	iscsi_node_add_access(world->node, access);
-	CHECK(iscsi_node_set_target_access(world->node, WORLD_VIEW, access) == 0);
+	world_set_access(world, WORLD_VIEW, rules, ARRAY_SIZE(rules));
+}
+
+/* The disk is for two groups, ours by its name and network; there is discovery by the first portal. */
+static void world_make_networks(struct iscsi_world *world)
+{
+	static const char *const far[] = { "198.51.100.0/24", "2001:db8::/32" };
+	static const char *const near[] = { "2001:db8::/32", "192.0.2.8/30" };
+	static const char *const names[] = { "eui.*", "iqn.20?6-11.*:fuzz" };
+	static const struct iscsi_account account = { "fuzz", WORLD_SECRET };
+	static const struct iscsi_account *const accounts[] = { &account };
+	static const struct iscsi_who strangers = {
+		.addresses = far, .address_count = 2, .accounts = accounts, .account_count = 1
+	};
+	static const struct iscsi_who friends = {
+		.addresses = near, .address_count = 2, .initiators = names, .initiator_count = 2
+	};
+	static const struct iscsi_who *const groups[] = { &strangers, &friends };
+	static const uint16_t portals[] = { 1 };
+	static const struct iscsi_rule_config rules[] = {
+		{ .deny = true, .who = { .addresses = far, .address_count = 1 } },
+		{ .groups = groups, .group_count = 2 },
+	};
+	static const struct iscsi_rule_config discovery[] = {
+		{ .who = { .addresses = near, .address_count = 2 },
+		  .portal_groups = portals,
+		  .portal_group_count = 1 },
+	};
+
+	world_set_access(world, WORLD_DISK, rules, ARRAY_SIZE(rules));
+	world_set_access(world, NULL, discovery, ARRAY_SIZE(discovery));
 }
 
 static void world_make_node(struct iscsi_world *world, const uint8_t *head)
@@ -109,6 +145,8 @@ static void world_make_node(struct iscsi_world *world, const uint8_t *head)
 		CHECK(iscsi_node_add_target(world->node, names[i], "alias", world->scsi.scsi) == 0);
 	world_make_vault(world);
 	world_make_view(world);
+	if (head[4] & NETWORKS)
+		world_make_networks(world);
 	CHECK(iscsi_node_redirect_target(world->node, WORLD_MOVED, "192.0.2.77:3260",
 					 head[2] & 8) == 0);
 	if (world->scsi.how & HAS_ALUA)

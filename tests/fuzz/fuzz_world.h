@@ -47,6 +47,7 @@ enum {
 	LOAD_FAILS = 0x02, /* nobody knows what was kept */
 	SAVE_FAILS = 0x04,
 	DEEP_QUEUES = 0x08,
+	NETWORKS = 0x10, /* who comes in depends on the address too */
 };
 
 struct world_disk {
