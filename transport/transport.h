@@ -291,6 +291,7 @@ struct transport_conn {
 	 * move data of. Only data in arenas may then be put and got. Shared, hardly ever written.
 	 */
 	const atomic_bool *lacks_memory;
+	uint64_t solicited;	/* how often data that was asked for has come */
 	char peer[64];		/* "192.0.2.1:40000", "[2001:db8::1]:40000" */
 	char local[64];		/* the address that it came to */
 };

@@ -116,7 +116,7 @@ struct iscsi_conn {
 
 	/* keep-alive; see iscsi/nop.c */
 	struct timer timer;		/* of the login, then of the keep-alive */
-	uint64_t received_at_tick;
+	uint64_t heard_at_tick;
 	uint32_t ping_ttt;		/* ISCSI_TAG_NONE when none is out */
 	uint32_t next_ttt;
 

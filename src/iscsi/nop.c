@@ -220,6 +220,12 @@ void nop_announce(struct iscsi_conn *conn)
 	control_send(control, false);
 }
 
+/* PDUs so far, also those that only the mover sees. */
+static uint64_t heard(const struct iscsi_conn *conn)
+{
+	return conn->received + conn->wire->solicited;
+}
+
 static void start_timer(struct iscsi_conn *conn, unsigned seconds)
 {
 	reactor_timer_start(conn->core->reactor, &conn->timer, seconds * UINT64_C(1000));
@@ -229,10 +235,11 @@ static void tick(struct timer *timer)
 {
 	struct iscsi_conn *conn = container_of(timer, struct iscsi_conn, timer);
 	const struct iscsi_node_config *config = &conn->core->node->config;
-	bool silent = conn->received == conn->received_at_tick;
+	bool silent;
 
 	if (conn->state != CONN_FULL)
 		return;
+	silent = heard(conn) == conn->heard_at_tick;
 	/* Whoever sends something is there, even if its answer is behind other data. */
 	if (conn->ping_ttt != ISCSI_TAG_NONE && silent) {
 		conn_terminate(conn, false, LOG_LEVEL_WARNING, "no answer to NOP-In within %u s",
@@ -240,7 +247,7 @@ static void tick(struct timer *timer)
 		return;
 	}
 	conn->ping_ttt = ISCSI_TAG_NONE;
-	conn->received_at_tick = conn->received;
+	conn->heard_at_tick = heard(conn);
 	if (!silent) {
 		start_timer(conn, config->nop_interval_s);
 		return;
@@ -263,7 +270,7 @@ void nop_start(struct iscsi_conn *conn)
 {
 	unsigned interval = conn->core->node->config.nop_interval_s;
 
-	conn->received_at_tick = conn->received;
+	conn->heard_at_tick = heard(conn);
 	if (session_is_discovery(conn->session)) {
 		conn->timer.expired = discovery_expired;
 		start_timer(conn, NOP_DISCOVERY_S);

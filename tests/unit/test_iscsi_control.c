@@ -230,6 +230,30 @@ static void test_keep_alive__not_while_it_talks(void **state)
 	}
 }
 
+/* What is solicited comes slowly, and the answer to a ping is behind all of it. */
+static void test_keep_alive__not_while_data_comes(void **state)
+{
+	static uint8_t block[512];
+	struct bhs_r2t r2t;
+	uint32_t itt;
+	unsigned i;
+
+	(void)state;
+	bed.config.nop_interval_s = 5;
+	bed.config.nop_timeout_s = 3;
+	start();
+	itt = ini_write(&ini, 0, 20, NULL, 0, true);
+	ini_expect(&ini, ISCSI_OPCODE_R2T);
+	bhs_r2t_decode(&ini.bhs, &r2t);
+	for (i = 0; i < 20; i++) {
+		bed_pass(&bed, 2000);
+		ini_data_out(&ini, itt, r2t.ttt, i, i * 512, block, 512, i == 19);
+		bed_settle(&bed);
+		assert_false(loop_is_gone(ini.loop));
+	}
+	ini_expect_response(&ini, itt, 0, NULL);
+}
+
 static void test_nop__a_flood_of_pings(void **state)
 {
 	unsigned i;
@@ -965,6 +989,7 @@ int main(void)
 		CASE(test_keep_alive__not_answered),
 		CASE(test_events__the_newest_are_printed),
 		CASE(test_keep_alive__not_while_it_talks),
+		CASE(test_keep_alive__not_while_data_comes),
 		CASE(test_nop__a_flood_of_pings),
 		CASE(test_send_targets__discovery),
 		CASE(test_send_targets__normal_session),

@@ -78,6 +78,7 @@ void iser_fetch_task_end(struct transport_conn *transport, struct transport_task
 
 void iser_fetch_read_done(struct iser_conn *conn, struct iser_task *it)
 {
+	conn->conn.solicited++;
 	conn->fetch.outstanding--;
 	it->reads--;
 	if (it->reads == 0 && it->next == it->end)

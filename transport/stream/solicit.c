@@ -375,6 +375,7 @@ void solicit_header(struct stream *stream)
 	struct bhs_data_out data;
 	int index;
 
+	stream->conn.solicited++;
 	bhs_data_out_decode(&rx->bhs, &data);
 	rx->pdu.sink = TRANSPORT_SINK_DISCARD;
 	index = slot_find(&stream->solicit, data.ttt);
