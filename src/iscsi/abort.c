@@ -26,9 +26,7 @@ static bool wait_concerns(const struct abort_wait *wait, const struct iscsi_task
 static void abort_held(struct iscsi_session *session, struct iscsi_task *task)
 {
 	session_forget_task(session, task);
-	task->flags |= TASK_ABORTED;
-	if (!(task->flags & TASK_LANDING))
-		command_end(task);
+	command_end_held(task);
 }
 
 void session_abort(struct abort_wait *wait)

@@ -335,14 +335,19 @@ void command_start_held(struct iscsi_task *task)
 	/* In another order it may lie anywhere; what is not there yet will be written over. */
 	uint32_t length = task->cover != NULL && task->received != 0 ? task->cmd.unsolicited :
 									 task->received;
+	bool is_landing = (task->flags & TASK_LANDING) != 0;
 
 	task->flags &= (uint16_t)~TASK_HELD;
 	/* Nothing may go on before the data that came early is in its place. */
 	task->flags |= TASK_STARTED | TASK_LANDING;
 	scsi_command_received(&task->cmd);
+	if (!is_landing)
+		task->flags &= (uint16_t)~TASK_LANDING;
 	if (length != 0)
-		dataout_take_early(task, 0, length);
-	task->flags &= (uint16_t)~TASK_LANDING;
+		dataout_take_early(task, 0, 0, length);
+	/* Another connection has brought what it waited for: the rest follows as it comes. */
+	if (is_landing)
+		task->flags |= TASK_EARLY;
 	task_progress(task);
 }
 
@@ -524,6 +529,13 @@ void command_end(struct iscsi_task *task)
 		conn_may_finish(conn);
 		session_may_finish(session);
 	}
+}
+
+void command_end_held(struct iscsi_task *task)
+{
+	task->flags |= TASK_ABORTED;
+	if (!(task->flags & TASK_LANDING))
+		command_end(task);
 }
 
 void command_put_done(struct transport_conn *wire, struct transport_task *transport, int err)

@@ -428,8 +428,13 @@ static int up_header(struct transport_conn *wire, struct transport_rx *rx)
 /* The phase has ended between the two halves of a PDU: only its memory matters. */
 static void pdu_too_late(struct iscsi_conn *conn, struct transport_rx *rx)
 {
-	if (conn->landing != NULL)
-		dataout_landed(conn->landing, rx);
+	struct iscsi_task *task = conn->landing;
+
+	/* As long as its digest was not known the command had not come: now it does not. */
+	if (task != NULL && (task->recovery & RECOVERY_CHECKED))
+		task->flags |= TASK_ABORTED;
+	if (task != NULL)
+		dataout_landed(task, rx);
 	if (conn->echo != NULL)
 		control_free(conn->echo);
 	conn->echo = NULL;

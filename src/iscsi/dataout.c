@@ -52,11 +52,12 @@ static enum transport_sink choose_sink(struct iscsi_task *task, struct transport
 {
 	struct scsi_cmd *cmd = &task->cmd;
 
-	if (UNLIKELY(task->recovery & RECOVERY_GAP))
+	/* Of what is wrong with its data, OFFSET may be anything. */
+	if (UNLIKELY((task->recovery & RECOVERY_GAP) || task->error != 0))
 		return TRANSPORT_SINK_DISCARD;
 	if (UNLIKELY(task->flags & TASK_HELD))
 		return to_early(task, rx, offset, length);
-	if (UNLIKELY((task->flags & (TASK_COMPLETED | TASK_ABORTED)) || task->error != 0 ||
+	if (UNLIKELY((task->flags & (TASK_COMPLETED | TASK_ABORTED)) ||
 		     wanted_part(task, offset, length) == 0))
 		return TRANSPORT_SINK_DISCARD;
 	if (LIKELY(offset + length <= cmd->data.length)) {
@@ -80,39 +81,43 @@ void dataout_land(struct iscsi_task *task, struct transport_rx *rx, uint32_t off
 	rx->sink = choose_sink(task, rx, offset, length);
 }
 
+/* LENGTH bytes of FROM, which has them, behind the first SKIP. */
 static void copy_extents(struct extents *to, uint32_t offset, const struct extents *from,
-			 uint32_t length)
+			 uint32_t skip, uint32_t length)
 {
 	unsigned i;
 
 	for (i = 0; i < from->count && length != 0; i++) {
-		uint32_t part = min(length, from->extent[i].length);
+		const struct extent *extent = &from->extent[i];
+		uint32_t before = min(skip, extent->length);
+		uint32_t part = min(length, extent->length - before);
 
-		extents_copy_in(to, offset, from->extent[i].data, part);
+		extents_copy_in(to, offset, extent->data + before, part);
+		skip -= before;
 		offset += part;
 		length -= part;
 	}
 }
 
-static void take_copy(struct iscsi_task *task, uint32_t offset, uint32_t length)
+static void take_copy(struct iscsi_task *task, uint32_t offset, uint32_t at, uint32_t length)
 {
-	copy_extents(&task->cmd.data, offset, &task->early, length);
+	copy_extents(&task->cmd.data, offset, &task->early, at, length);
 	reactor_count_copied(task->session->core->reactor, length);
 }
 
-void dataout_take_early(struct iscsi_task *task, uint32_t offset, uint32_t length)
+void dataout_take_early(struct iscsi_task *task, uint32_t offset, uint32_t at, uint32_t length)
 {
 	uint32_t part = wanted_part(task, offset, length);
 
-	part = min(part, task->early.length);
+	part = min(part, task->early.length - min(at, task->early.length));
 	if (!(task->flags & TASK_COMPLETED) && part != 0) {
 		/* The door promises room for all that is unsolicited; trust, but do not overrun. */
 		if (offset + part <= task->cmd.data.length)
-			take_copy(task, offset, part);
+			take_copy(task, offset, at, part);
 		else
 			task->error = -ENOMEM;
 	}
-	if (task->early.count != 0)
+	if (task->early.count != 0 && !(task->flags & TASK_LANDING))
 		arena_give(arena_of(task), &task->early);
 }
 
@@ -150,7 +155,7 @@ void dataout_landed(struct iscsi_task *task, const struct transport_rx *rx)
 	}
 	if (UNLIKELY(task->flags & TASK_EARLY)) {
 		task->flags &= (uint16_t)~TASK_EARLY;
-		dataout_take_early(task, task->landing_offset, task->landing_length);
+		dataout_take_early(task, task->landing_offset, rx->offset, task->landing_length);
 	}
 	task->received += task->landing_length;
 	counter_add(&task->session->bytes_in, task->landing_length);

@@ -163,7 +163,7 @@ void session_drop_held(struct iscsi_session *session, struct iscsi_conn *conn)
 		held->conn = NULL;
 		held->task = NULL;
 		if (task != NULL)
-			command_end(task);
+			command_end_held(task);
 	}
 }
 

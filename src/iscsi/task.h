@@ -164,6 +164,9 @@ void command_forget_transport(struct iscsi_task *task);
 /* Gives TASK and everything it has back. It may be HELD, but not be with the device server. */
 void command_end(struct iscsi_task *task);
 
+/* TASK is HELD and will never begin: it ends, or when what is landing in its memory is there. */
+void command_end_held(struct iscsi_task *task);
+
 /* Hands a task to the device server that was held back for its CmdSN. */
 void command_start_held(struct iscsi_task *task);
 
@@ -196,8 +199,12 @@ void dataout_landed(struct iscsi_task *task, const struct transport_rx *rx);
  */
 void dataout_gap(struct iscsi_task *task, bool is_landing);
 
-/* Moves what came while TASK was held to where the device server wants it. */
-void dataout_take_early(struct iscsi_task *task, uint32_t offset, uint32_t length);
+/*
+ * Moves LENGTH bytes that came before TASK had memory, or did not fit there, from byte AT of
+ * what was kept of them to byte OFFSET of what the device server wants; keeps nothing of them
+ * but for a PDU that is landing there.
+ */
+void dataout_take_early(struct iscsi_task *task, uint32_t offset, uint32_t at, uint32_t length);
 
 /* The mover no longer writes to TASK's memory, and the PDU is not going to be complete. */
 void dataout_landing_lost(struct iscsi_task *task);

@@ -99,6 +99,19 @@ static void keep_line(void *context, enum log_level level, const char *line)
 		sprintf(bed->log + used, "%s\n", line);
 }
 
+size_t bed_free_memory(const struct bed *bed)
+{
+	struct arena_info info;
+	size_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < BED_REACTORS; i++) {
+		arena_get_info(reactor_arena(bed->reactors[i]), &info);
+		sum += info.free;
+	}
+	return sum;
+}
+
 bool bed_has_logged(struct bed *bed, const char *text)
 {
 	bool found = strstr(bed->log, text) != NULL;

@@ -69,6 +69,8 @@ void bed_settle(struct bed *bed);
 void bed_pass(struct bed *bed, unsigned milliseconds);
 /* Completes what the store has held back, and holds no more. */
 void bed_release(struct bed *bed, unsigned disk);
+/* Bytes that nobody has taken, of all arenas. */
+size_t bed_free_memory(const struct bed *bed);
 /* Whether the log has a line with TEXT; then it is emptied. */
 bool bed_has_logged(struct bed *bed, const char *text);
 

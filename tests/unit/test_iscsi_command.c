@@ -639,6 +639,37 @@ static void test_cmd_sn__unsolicited_data_of_one_that_waits(void **state)
 	expect_written(40, pattern, 8192);
 }
 
+/* Data-Out of a command that waits, with an offset that is nowhere in it: none of it is kept. */
+static void test_cmd_sn__misplaced_data_of_one_that_waits(void **state)
+{
+	static const uint32_t offsets[] = { UINT32_MAX - 511, UINT32_MAX - 1023, 1u << 24 };
+	size_t left;
+	uint32_t base, itt;
+	unsigned i;
+
+	(void)state;
+	bed.config.values.initial_r2t = false;
+	start_with(TEXT("InitialR2T=No\0FirstBurstLength=8192"));
+	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+		base = ini.cmd_sn;
+		ini.cmd_sn = base + 1;
+		itt = ini_write(&ini, 40, 16, NULL, 0, false);
+		bed_settle(&bed);
+		left = bed_free_memory(&bed);
+		ini_data_out(&ini, itt, ISCSI_TAG_NONE, 0, offsets[i], pattern, 1024, false);
+		bed_settle(&bed);
+		assert_int_equal(bed_free_memory(&bed), left);
+		ini_data_out(&ini, itt, ISCSI_TAG_NONE, 1, 1024, pattern, 7168, true);
+		ini.cmd_sn = base;
+		ini_ping(&ini, NULL, 0, false);
+		ini_expect(&ini, ISCSI_OPCODE_NOP_IN);
+		ini.exp_stat_sn++;
+		ini_expect_response(&ini, itt, 2, NULL);
+		ini.cmd_sn = base + 2;
+	}
+	assert_int_equal(bed.disk[0].submitted, 0);
+}
+
 static void test_gap__connection_ends_with_held_data(void **state)
 {
 	(void)state;
@@ -817,6 +848,7 @@ int main(void)
 		CASE(test_cmd_sn__a_gap_is_waited_for),
 		CASE(test_cmd_sn__gap_before_other_requests),
 		CASE(test_cmd_sn__unsolicited_data_of_one_that_waits),
+		CASE(test_cmd_sn__misplaced_data_of_one_that_waits),
 		CASE(test_gap__connection_ends_with_held_data),
 		CASE(test_immediate__beside_a_closed_window),
 		CASE(test_digest__bad_immediate_data),

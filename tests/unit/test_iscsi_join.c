@@ -288,6 +288,129 @@ static void test_order__requests_too(void **state)
 	assert_memory_equal(second.data, "late", 4);
 }
 
+/* The header of a write of eight blocks at LBA with 4096 bytes of immediate data, none of them yet. */
+static uint32_t begin_write(struct ini *who, uint32_t lba)
+{
+	struct bhs_scsi_command scsi = {
+		.itt = who->itt++,
+		.expected_data_transfer_length = 4096,
+		.cmd_sn = who->cmd_sn++,
+		.exp_stat_sn = who->exp_stat_sn,
+		.is_final = true,
+		.is_write = true,
+		.cdb = { 0x2a, [5] = (uint8_t)lba, [8] = 8 },
+	};
+	struct bhs bhs;
+
+	bhs_scsi_command_encode(&bhs, &scsi);
+	bhs_set_data_len(&bhs, 4096);
+	loop_feed(who->loop, bhs.raw, BHS_LEN);
+	return scsi.itt;
+}
+
+/* The request that all others wait for comes by the first connection. */
+static void fill_gap(void)
+{
+	ini_ping(&ini, NULL, 0, false);
+	ini_expect(&ini, ISCSI_OPCODE_NOP_IN);
+	ini.exp_stat_sn++;
+}
+
+/* Its turn comes while its data comes: what is there already and what follows belong together. */
+static void test_order__turn_in_the_middle_of_immediate_data(void **state)
+{
+	static const uint32_t cuts[] = { 0, 100, 1024, 2500, 4095 };
+	size_t left;
+	uint32_t itt;
+	unsigned i;
+
+	(void)state;
+	join_second();
+	take_turn(&second, &ini);
+	bed_settle(&bed);
+	left = bed_free_memory(&bed);
+	for (i = 0; i < ARRAY_SIZE(cuts); i++) {
+		second.cmd_sn++;
+		itt = begin_write(&second, i * 8);
+		loop_feed(second.loop, pattern + i * 4096, cuts[i]);
+		bed_settle(&bed);
+		ini.cmd_sn = second.cmd_sn - 2;
+		fill_gap();
+		/* Not before all of it is here. */
+		ini_expect_nothing(&second);
+		assert_int_equal(bed.disk[0].submitted, i);
+		loop_feed(second.loop, pattern + i * 4096 + cuts[i], 4096 - cuts[i]);
+		ini_expect_response(&second, itt, 0, NULL);
+	}
+	take_turn(&ini, &second);
+	ini_expect_read(&ini, ini_read(&ini, 0, 40), pattern, 20480);
+	bed_settle(&bed);
+	assert_int_equal(bed_free_memory(&bed), left);
+}
+
+/* Likewise, and it is aborted before the rest comes: nothing is written, nothing is left. */
+static void test_order__aborted_in_the_middle_of_immediate_data(void **state)
+{
+	uint32_t itt;
+
+	(void)state;
+	join_second();
+	take_turn(&second, &ini);
+	second.cmd_sn++;
+	itt = begin_write(&second, 0);
+	loop_feed(second.loop, pattern, 1000);
+	bed_settle(&bed);
+	fill_gap();
+	take_turn(&ini, &second);
+	ini_tmf(&ini, ISCSI_TMF_ABORT_TASK, itt, ini.cmd_sn - 1);
+	ini_expect_nothing(&ini);
+	loop_feed(second.loop, pattern + 1000, 3096);
+	ini_expect_tmf(&ini, ISCSI_TMF_RESPONSE_COMPLETE);
+	assert_int_equal(bed.disk[0].submitted, 0);
+	write_and_read(&ini, &second, 0);
+	write_and_read(&second, &ini, 16);
+}
+
+static void numbered_logout(struct ini *who)
+{
+	struct bhs_logout_request request = {
+		.itt = who->itt++,
+		.cmd_sn = who->cmd_sn++,
+		.exp_stat_sn = who->exp_stat_sn,
+		.cid = who->cid,
+		.reason = ISCSI_LOGOUT_CLOSE_CONNECTION,
+	};
+	struct bhs bhs;
+
+	bhs_logout_request_encode(&bhs, &request);
+	ini_send(who, &bhs, NULL, 0);
+}
+
+/* A Logout that has waited ends it while data of a command behind it comes. */
+static void test_order__logout_in_the_middle_of_immediate_data(void **state)
+{
+	size_t left = bed_free_memory(&bed);
+
+	(void)state;
+	join_second();
+	take_turn(&second, &ini);
+	second.cmd_sn++;
+	numbered_logout(&second);
+	begin_write(&second, 0);
+	loop_feed(second.loop, pattern, 100);
+	bed_settle(&bed);
+	fill_gap();
+	loop_feed(second.loop, pattern + 100, 3996);
+	ini_expect(&second, ISCSI_OPCODE_LOGOUT_RESPONSE);
+	ini_expect_closed(&second);
+	assert_int_equal(bed.disk[0].submitted, 0);
+	bed_settle(&bed);
+	assert_int_equal(bed_free_memory(&bed), left);
+	/* The number of the command counts. */
+	ini.cmd_sn = second.cmd_sn;
+	ini_expect_read(&ini, ini_read(&ini, 0, 8), bed.disk[0].bytes, 4096);
+}
+
 static void test_order__held_by_a_connection_that_leaves(void **state)
 {
 	uint32_t itt;
@@ -549,6 +672,9 @@ int main(void)
 		CASE(test_join__while_shutting_down),
 		CASE(test_order__over_connections),
 		CASE(test_order__requests_too),
+		CASE(test_order__turn_in_the_middle_of_immediate_data),
+		CASE(test_order__aborted_in_the_middle_of_immediate_data),
+		CASE(test_order__logout_in_the_middle_of_immediate_data),
 		CASE(test_order__held_by_a_connection_that_leaves),
 		CASE(test_allegiance__data_on_the_wrong_connection),
 		CASE(test_allegiance__abort_from_the_other),

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 
+#include "base/crc32c.h"
+
 #define BURST 4096u
 
 static struct bed bed;
@@ -314,6 +316,38 @@ static void test_task__waits_for_its_turn(void **state)
 	check_alive();
 }
 
+/* Its turn comes while unsolicited data comes: some is there, some follows. */
+static void test_task__turn_in_the_middle_of_unsolicited_data(void **state)
+{
+	struct bhs_data_out out = {
+		.data_sn = 0, .ttt = ISCSI_TAG_NONE, .buffer_offset = 512, .is_final = true,
+	};
+	static const uint32_t cuts[] = { 0, 1000, 3583 };
+	struct bhs bhs;
+	unsigned i;
+
+	(void)state;
+	join_second();
+	for (i = 0; i < 3; i++) {
+		second.cmd_sn = ini.cmd_sn + 1;
+		out.itt = ini_write(&second, 8 * i, 8, pattern, 512, false);
+		out.exp_stat_sn = second.exp_stat_sn;
+		bhs_data_out_encode(&bhs, &out);
+		bhs_set_data_len(&bhs, 3584);
+		loop_feed(second.loop, bhs.raw, BHS_LEN);
+		loop_feed(second.loop, pattern + 512, cuts[i]);
+		bed_settle(&bed);
+		ini_ping(&ini, NULL, 0, false);
+		ini_expect(&ini, ISCSI_OPCODE_NOP_IN);
+		ini.exp_stat_sn++;
+		ini_expect_nothing(&second);
+		loop_feed(second.loop, pattern + 512 + cuts[i], 3584 - cuts[i]);
+		ini_expect_response(&second, out.itt, 0, NULL);
+		assert_memory_equal(bed.disk[0].bytes + 8 * i * BED_BLOCK, pattern, 4096);
+		ini.cmd_sn = second.cmd_sn;
+	}
+}
+
 static void test_task__acknowledged_is_over(void **state)
 {
 	uint32_t itt;
@@ -466,6 +500,48 @@ static void test_logout__for_recovery_of_one_that_has_failed(void **state)
 	reassign(itt, 0, ISCSI_TMF_RESPONSE_COMPLETE);
 	serve_write(itt, 0, 8192);
 	check_alive();
+}
+
+/* Whose digest is not known yet when a Logout that came before it is run. */
+static void test_logout__in_the_middle_of_immediate_data(void **state)
+{
+	struct bhs_scsi_command scsi = {
+		.itt = 7777,
+		.expected_data_transfer_length = 4096,
+		.is_final = true,
+		.is_write = true,
+		.cdb = { 0x2a, [8] = 8 },
+	};
+	struct bhs_logout_request logout = {
+		.itt = 7776, .cid = 2, .reason = ISCSI_LOGOUT_CLOSE_CONNECTION,
+	};
+	uint8_t digest[CRC32C_DIGEST_LEN];
+	struct bhs bhs;
+
+	(void)state;
+	second.cmd_sn = ini.cmd_sn;
+	second.itt = ini.itt;
+	ini_login(&second, TEXT("DataDigest=CRC32C"));
+	second.data_digest = true;
+	logout.cmd_sn = ini.cmd_sn + 1;
+	logout.exp_stat_sn = second.exp_stat_sn;
+	bhs_logout_request_encode(&bhs, &logout);
+	ini_send(&second, &bhs, NULL, 0);
+	scsi.cmd_sn = ini.cmd_sn + 2;
+	scsi.exp_stat_sn = second.exp_stat_sn;
+	bhs_scsi_command_encode(&bhs, &scsi);
+	bhs_set_data_len(&bhs, 4096);
+	loop_feed(second.loop, bhs.raw, BHS_LEN);
+	loop_feed(second.loop, pattern, 1000);
+	bed_settle(&bed);
+	ini_ping(&ini, NULL, 0, false);
+	ini_expect(&ini, ISCSI_OPCODE_NOP_IN);
+	loop_feed(second.loop, pattern + 1000, 3096);
+	crc32c_put_digest(digest, crc32c(0, pattern, 4096));
+	loop_feed(second.loop, digest, sizeof(digest));
+	ini_expect(&second, ISCSI_OPCODE_LOGOUT_RESPONSE);
+	ini_expect_closed(&second);
+	assert_int_equal(bed.disk[0].submitted, 0);
 }
 
 static void test_logout__of_the_connection_ends_its_tasks(void **state)
@@ -654,12 +730,14 @@ int main(void)
 		CASE(test_task__all_data_was_heard),
 		CASE(test_task__half_sent),
 		CASE(test_task__waits_for_its_turn),
+		CASE(test_task__turn_in_the_middle_of_unsolicited_data),
 		CASE(test_task__acknowledged_is_over),
 		CASE(test_task__fails_twice),
 		CASE(test_reassign__still_allegiant),
 		CASE(test_reassign__of_an_aborted_task),
 		CASE(test_logout__for_recovery),
 		CASE(test_logout__for_recovery_of_one_that_has_failed),
+		CASE(test_logout__in_the_middle_of_immediate_data),
 		CASE(test_logout__of_the_connection_ends_its_tasks),
 		CASE(test_reinstatement__of_the_only_connection),
 		CASE(test_retain__is_limited),
