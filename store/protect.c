@@ -33,6 +33,7 @@
 enum {
 	HEADER = 4096, /* of the file: magic, type, block size; the rest is zero */
 	HEADER_USED = 16,
+	UNIT = 512, /* the file is made longer to a multiple of it, as the file store likes it */
 	ZEROED_AT_ONCE = 8192, /* blocks whose protection information is made at a time */
 };
 
@@ -497,6 +498,12 @@ static uint64_t side_size(const struct protect *protect, uint64_t size)
 	return (protect->path != NULL ? HEADER : 0) + (size >> protect->shift) * STORE_PI_BYTES;
 }
 
+/* The file store leaves out what is no whole unit at the end of a file; here every byte is needed. */
+static void set_side_size(struct protect *protect, uint64_t size)
+{
+	__atomic_store_n(&protect->side->traits.size, side_size(protect, size), __ATOMIC_RELEASE);
+}
+
 /* The data may have become larger: first there must be room beside it. */
 static int protect_measure(struct store *store, uint64_t *size)
 {
@@ -509,11 +516,9 @@ static int protect_measure(struct store *store, uint64_t *size)
 	if (side_size(protect, now) > store_size(protect->side)) {
 		if (protect->path == NULL)
 			return -EOPNOTSUPP;
-		if (truncate(protect->path, (off_t)side_size(protect, now)) < 0)
+		if (truncate(protect->path, (off_t)align_up(side_size(protect, now), UNIT)) < 0)
 			return -errno;
-		rc = store_measure(protect->side);
-		if (rc < 0)
-			return rc;
+		set_side_size(protect, now);
 	}
 	*size = now;
 	return 0;
@@ -575,6 +580,7 @@ static int prepare_file(const struct protect *protect, const struct store_protec
 	int fd = open(config->path, config->read_only ? O_RDONLY | O_CLOEXEC
 						      : O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	uint64_t size = side_size(protect, protect->store.traits.size);
+	uint64_t wanted = config->read_only ? size : align_up(size, UNIT);
 	struct stat info;
 	int rc = 0;
 
@@ -586,8 +592,8 @@ static int prepare_file(const struct protect *protect, const struct store_protec
 				  config->path);
 	else
 		rc = check_header(config, fd, (uint64_t)info.st_size, error);
-	if (rc == 0 && (uint64_t)info.st_size < size &&
-	    (config->read_only || ftruncate(fd, (off_t)size) < 0 || fsync(fd) < 0))
+	if (rc == 0 && (uint64_t)info.st_size < wanted &&
+	    (config->read_only || ftruncate(fd, (off_t)wanted) < 0 || fsync(fd) < 0))
 		rc = store_refuse(error, -EINVAL, "protection-path", "%s cannot be made %llu bytes long",
 				  config->path, (unsigned long long)size);
 	if (fd >= 0)
@@ -599,8 +605,7 @@ static int open_side(struct protect *protect, const struct store_protect_config 
 		     struct store_error *error)
 {
 	char size[32];
-	const struct store_argument file[] = { { "path", config->path }, { "direct", "off" },
-					       { "size", size } };
+	const struct store_argument file[] = { { "path", config->path }, { "direct", "off" } };
 	const struct store_argument ram[] = { { "size", size } };
 	struct store_config side = {
 		.memory = config->memory,
@@ -618,8 +623,10 @@ static int open_side(struct protect *protect, const struct store_protect_config 
 		rc = store_open(config->path != NULL ? &store_file_ops : &store_ram_ops, &side,
 				&protect->side, error);
 	/* Not directly, so nothing keeps it from bytes. */
-	if (rc == 0)
+	if (rc == 0) {
 		protect->side->traits.logical_block = 1;
+		set_side_size(protect, protect->store.traits.size);
+	}
 	return rc;
 }
 
