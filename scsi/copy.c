@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "scsi/mode.h"
 #include "scsi/sense.h"
+#include "scsi/taskset.h"
 
 enum {
 	OPERATION_IN_PROGRESS = 0x0016,
@@ -235,6 +236,7 @@ void copy_ended(struct copy_op *op)
 	struct scsi_cmd *aborter = op->aborter;
 
 	conclude(op);
+	taskset_copy_ended(op);
 	if (cmd != NULL)
 		answer(cmd, op);
 	op->cmd = NULL;
@@ -278,7 +280,10 @@ void copy_nexus_lost(struct scsi_nexus *nexus)
 	{
 		struct copy_op *op = container_of(node, struct copy_op, link);
 
-		if (op->run != NULL && !op->aborted)
+		if (op->run == NULL)
+			continue;
+		copy_run_orphan(op);
+		if (!op->aborted)
 			copy_run_abort(op);
 	}
 }
@@ -297,6 +302,7 @@ void copy_nexus_gone(struct scsi_nexus *nexus)
 		}
 		list_remove(&op->link);
 		op->nexus = NULL;
+		copy_run_orphan(op);
 		if (!op->aborted)
 			copy_run_abort(op);
 	}

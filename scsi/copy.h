@@ -25,6 +25,8 @@
 #define COPY_PIECE_BYTES   (256u * 1024u) /* that go through memory of the arena */
 #define COPY_OFFLOAD_BYTES (64u * 1024u * 1024u) /* that the store does by itself at a time */
 
+#define COPY_LUS_MAX 3u /* logical units that an operation is about: its own, source, destination */
+
 /* COPY OPERATION STATUS; SPC-5, RECEIVE COPY STATUS(LID4). */
 enum copy_status {
 	COPY_DONE = 0x01,
@@ -104,6 +106,7 @@ struct copy_run {
 	struct deferred turn;
 	struct scsi_nexus *agent; /* whose the pieces' commands are */
 	struct copy_span span;
+	struct orphan orphan; /* of span.to, when the nexus is lost */
 	const struct scsi_lu *from, *to; /* of the span before */
 	uint64_t span_done; /* bytes of to_length that are on their way or written */
 	uint64_t issued; /* the same of all spans */
@@ -129,6 +132,7 @@ struct copy_op {
 	struct copy_run *run; /* while it runs */
 	struct scsi_cmd *cmd; /* that waits for it, NULL: none */
 	struct scsi_cmd *aborter; /* COPY OPERATION ABORT that waits for it, NULL: none */
+	struct sweep_leg *leg[COPY_LUS_MAX]; /* that wait for its end; taskset.c */
 	bool has_id;
 	bool is_held; /* the result is for those who ask */
 	bool aborted;
@@ -187,6 +191,10 @@ uint8_t *copy_take_list(struct scsi_cmd *cmd);
 /* -ENOMEM. copy_ended is called later, never from here. */
 int copy_run_start(struct copy_op *op);
 void copy_run_abort(struct copy_op *op);
+/* The nexus of OP, which runs, is lost: until what is under way has ended, who comes back waits. */
+void copy_run_orphan(struct copy_op *op);
+/* Whether OP runs, and was asked of LU or has I/O there. */
+bool copy_run_concerns(const struct copy_op *op, const struct scsi_lu *lu);
 void copy_run_free(struct copy_run *run);
 
 /* ---- copy_sense.c -------------------------------------------------------------------- */

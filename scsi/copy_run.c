@@ -15,6 +15,7 @@
 #include "scsi/copy.h"
 #include "scsi/job.h"
 #include "scsi/odx_token.h"
+#include "scsi/orphan.h"
 #include "scsi/range.h"
 #include "scsi/mode.h"
 #include "scsi/sense.h"
@@ -325,6 +326,25 @@ static bool is_kept_out(struct copy_piece *piece, const struct scsi_lu *lu, enum
 	return true;
 }
 
+/*
+ * What the span's beginning found out may not be so any more: whoever has been preempted must
+ * not go on. Who reads by a token needs no access to where the data is.
+ */
+static bool has_lost_access(struct copy_piece *piece)
+{
+	struct copy_run *run = piece->op->run;
+	const struct copy_span *span = &run->span;
+	struct scsi_nexus *nexus = piece->op->nexus;
+	struct copy_failure failure;
+
+	if ((span->from == NULL || span->token != NULL ||
+	     copy_may_access(nexus, span->from, false, &failure)) &&
+	    copy_may_access(nexus, span->to, true, &failure))
+		return false;
+	fail(run, piece->number, &failure);
+	return true;
+}
+
 static void piece_ended(struct scsi_cmd *cmd)
 {
 	struct copy_piece *piece = piece_of(cmd);
@@ -418,7 +438,7 @@ static void start_piece(struct copy_run *run, struct copy_piece *piece)
 	touch(span->from, 1);
 	touch(span->to, 1);
 	if (is_kept_out(piece, span->from, COPY_SOURCE) ||
-	    is_kept_out(piece, span->to, COPY_DESTINATION)) {
+	    is_kept_out(piece, span->to, COPY_DESTINATION) || has_lost_access(piece)) {
 		leave_piece(piece);
 		return;
 	}
@@ -526,6 +546,8 @@ static void finish(struct copy_run *run)
 	op->run = NULL;
 	/* A piece that ended in this turn has asked for another. */
 	reactor_undefer(op->reactor, &run->turn);
+	if (list_is_linked(&run->orphan.link))
+		orphan_remove(run->span.to, &run->orphan);
 	copy_run_free(run);
 	op->plan->ended(op);
 	copy_ended(op);
@@ -564,9 +586,13 @@ int copy_run_start(struct copy_op *op)
 	struct copy_run *run = calloc(1, sizeof(*run));
 	struct scsi_nexus *agent = calloc(1, sizeof(*agent));
 
-	if (run == NULL || agent == NULL) {
-		free(run);
+	if (agent != NULL)
+		agent->initiator_port = strdup(op->nexus->initiator_port);
+	if (run == NULL || agent == NULL || agent->initiator_port == NULL) {
+		if (agent != NULL)
+			free(agent->initiator_port);
 		free(agent);
+		free(run);
 		return -ENOMEM;
 	}
 	agent->target = op->nexus->target;
@@ -578,6 +604,7 @@ int copy_run_start(struct copy_op *op)
 	run->failed_at = UINT64_MAX;
 	run->resets = atomic_load(&op->lu->resets);
 	run->turn.run = take_turn;
+	list_node_init(&run->orphan.link);
 	list_node_init(&run->turn.link);
 	for (unsigned i = 0; i < COPY_PIECES; i++)
 		run->piece[i].op = op;
@@ -601,8 +628,27 @@ void copy_run_abort(struct copy_op *op)
 	plug(run);
 }
 
+void copy_run_orphan(struct copy_op *op)
+{
+	struct copy_run *run = op->run;
+
+	if (run->flying == 0 || list_is_linked(&run->orphan.link))
+		return;
+	run->orphan.initiator_port = run->agent->initiator_port;
+	orphan_add(run->span.to, &run->orphan);
+}
+
+bool copy_run_concerns(const struct copy_op *op, const struct scsi_lu *lu)
+{
+	const struct copy_run *run = op->run;
+
+	return run != NULL &&
+	       (op->lu == lu || (run->has_span && (run->span.from == lu || run->span.to == lu)));
+}
+
 void copy_run_free(struct copy_run *run)
 {
+	free(run->agent->initiator_port);
 	free(run->agent);
 	free(run);
 }

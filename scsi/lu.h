@@ -157,7 +157,7 @@ struct scsi_lu {
 	struct attention_source attentions;
 	struct access_source access;
 	struct reservations reservations; /* under control */
-	struct list orphans; /* struct nexus_lu; under control */
+	struct list orphans; /* struct orphan; under control */
 	struct alua alua; /* under control, but for its kind, which is constant */
 	struct range_home home;
 	struct mode_state mode; /* under control */
@@ -209,6 +209,12 @@ struct scsi_target {
 	_Atomic uint64_t nexuses; /* that there have been */
 };
 
+/* What still writes for an initiator port whose nexus is lost; orphan.h. */
+struct orphan {
+	struct list_node link; /* of lu->orphans */
+	const char *initiator_port;
+};
+
 /* The order of a task set; order.h. */
 struct task_order {
 	uint32_t special; /* the number of all that follows; 0: plain SIMPLE commands only */
@@ -233,7 +239,7 @@ struct nexus_lu {
 	struct task_order order;
 	struct task_lane *lane; /* NULL: in none */
 	struct list_node link; /* of lane->sets */
-	struct list_node orphan; /* of lu->orphans */
+	struct orphan orphan;
 };
 
 struct scsi_nexus {

@@ -25,16 +25,27 @@ void orphan_enter(struct nexus_lu *set)
 {
 	if (!may_write(set))
 		return;
-	pthread_mutex_lock(&set->lu->control);
-	list_push_back(&set->lu->orphans, &set->orphan);
-	pthread_mutex_unlock(&set->lu->control);
+	set->orphan.initiator_port = set->nexus->initiator_port;
+	orphan_add(set->lu, &set->orphan);
 }
 
 void orphan_leave(struct nexus_lu *set)
 {
-	pthread_mutex_lock(&set->lu->control);
-	list_remove(&set->orphan);
-	pthread_mutex_unlock(&set->lu->control);
+	orphan_remove(set->lu, &set->orphan);
+}
+
+void orphan_add(struct scsi_lu *lu, struct orphan *orphan)
+{
+	pthread_mutex_lock(&lu->control);
+	list_push_back(&lu->orphans, &orphan->link);
+	pthread_mutex_unlock(&lu->control);
+}
+
+void orphan_remove(struct scsi_lu *lu, struct orphan *orphan)
+{
+	pthread_mutex_lock(&lu->control);
+	list_remove(&orphan->link);
+	pthread_mutex_unlock(&lu->control);
 }
 
 bool orphan_is_there(const struct nexus_lu *set)
@@ -45,9 +56,9 @@ bool orphan_is_there(const struct nexus_lu *set)
 	pthread_mutex_lock(&set->lu->control);
 	LIST_FOR_EACH(node, &set->lu->orphans)
 	{
-		const struct nexus_lu *other = container_of(node, struct nexus_lu, orphan);
+		const struct orphan *orphan = container_of(node, struct orphan, link);
 
-		if (strcmp(other->nexus->initiator_port, set->nexus->initiator_port) == 0)
+		if (strcmp(orphan->initiator_port, set->nexus->initiator_port) == 0)
 			found = true;
 	}
 	pthread_mutex_unlock(&set->lu->control);

@@ -707,6 +707,7 @@ static int abort_preempted(struct scsi_cmd *cmd, struct request *request)
 	ending->sweep.choose = is_preempted;
 	ending->sweep.asker = cmd->nexus;
 	ending->sweep.except = cmd;
+	ending->sweep.ends_copies = true;
 	ending->sweep.done = ended;
 	if (taskset_sweep(&ending->sweep) != 0) {
 		registrations_free(&ending->gone);

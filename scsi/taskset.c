@@ -8,6 +8,7 @@
 
 #include "base/container.h"
 #include "scsi/command.h"
+#include "scsi/copy.h"
 #include "scsi/deadline.h"
 #include "scsi/lu.h"
 #include "scsi/order.h"
@@ -18,7 +19,7 @@ struct sweep_leg {
 	struct taskset_sweep *sweep;
 	struct task_lane *lane;
 	struct list_node link; /* of lane->legs */
-	unsigned waiting; /* commands that it has claimed and that have not ended */
+	unsigned waiting; /* commands and copies that it has claimed and that have not ended */
 	/*
 	 * Some of its commands were claimed by older legs, of which only the lane knows which:
 	 * it ends behind all of these.
@@ -55,7 +56,7 @@ int taskset_join(struct scsi_nexus *nexus)
 		struct task_lane *lane;
 
 		list_node_init(&set->link);
-		list_node_init(&set->orphan);
+		list_node_init(&set->orphan.link);
 		set->nexus = nexus;
 		order_init(set);
 		if (lu == NULL)
@@ -207,6 +208,53 @@ static void abort_set(struct sweep_leg *leg, struct nexus_lu *set)
 		attention_raise_one(&set->lu->attentions, ATTENTION_COMMANDS_CLEARED, set->nexus);
 }
 
+/* Makes LEG wait for the end of OP, which is one of its lane's. */
+static void claim_copy(struct sweep_leg *leg, struct copy_op *op)
+{
+	unsigned i = 0;
+
+	while (op->leg[i] != NULL && op->leg[i]->lane != leg->lane) {
+		i++;
+		assert(i < COPY_LUS_MAX);
+	}
+	if (op->leg[i] != NULL) {
+		leg->in_line = true;
+		return;
+	}
+	op->leg[i] = leg;
+	leg->waiting++;
+}
+
+void taskset_copy_ended(struct copy_op *op)
+{
+	for (unsigned i = 0; i < COPY_LUS_MAX; i++) {
+		struct sweep_leg *leg = op->leg[i];
+
+		if (leg == NULL)
+			continue;
+		op->leg[i] = NULL;
+		leg->waiting--;
+		end_legs(leg->lane);
+	}
+}
+
+/* They end from the loop, never from here. */
+static void abort_copies(struct sweep_leg *leg, struct scsi_nexus *nexus)
+{
+	struct list_node *node;
+
+	LIST_FOR_EACH(node, &nexus->copies)
+	{
+		struct copy_op *op = container_of(node, struct copy_op, link);
+
+		if (!copy_run_concerns(op, leg->sweep->lu))
+			continue;
+		claim_copy(leg, op);
+		if (!op->aborted)
+			copy_run_abort(op);
+	}
+}
+
 static void leg_run(struct message *message)
 {
 	struct sweep_leg *leg = container_of(message, struct sweep_leg, message);
@@ -219,7 +267,11 @@ static void leg_run(struct message *message)
 	{
 		struct nexus_lu *set = container_of(node, struct nexus_lu, link);
 
-		if (leg->sweep->choose(leg->sweep, set->nexus))
+		bool is_chosen = leg->sweep->choose(leg->sweep, set->nexus);
+
+		if (leg->sweep->ends_all_copies || (is_chosen && leg->sweep->ends_copies))
+			abort_copies(leg, set->nexus);
+		if (is_chosen)
 			abort_set(leg, set);
 	}
 	leg->waiting--;

@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "scsi/scsi.h"
 
+struct copy_op;
 struct sweep_leg;
 
 /* One sweep over the task sets of a logical unit. Embedded by whoever wants it. */
@@ -36,6 +37,11 @@ struct taskset_sweep {
 	 */
 	const struct scsi_nexus *asker;
 	bool only_aca; /* only commands with the ACA attribute */
+	/*
+	 * Copy operations that have to do with the logical unit end, too, and are waited for:
+	 * of the nexuses that CHOOSE accepts, or of all.
+	 */
+	bool ends_copies, ends_all_copies;
 	const struct scsi_cmd *except; /* this one goes on: it asks. Or NULL */
 	/* Where TAS is not set, whoever loses commands hears COMMANDS CLEARED BY ANOTHER INITIATOR. */
 	bool tell;
@@ -83,6 +89,8 @@ void taskset_terminate(struct scsi_cmd *cmd, enum scsi_fate fate);
 void taskset_abort(struct nexus_lu *set);
 /* An aborted CMD has completed: whoever waits for it hears of it. */
 void taskset_ended(struct scsi_cmd *cmd);
+/* OP has come to its end: likewise. */
+void taskset_copy_ended(struct copy_op *op);
 /* The reactors have stopped. */
 void taskset_destroy(struct scsi_lu *lu);
 

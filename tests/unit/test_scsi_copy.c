@@ -764,21 +764,53 @@ static void test_extended_copy__aborted(void **state)
 	assert_int_equal(bed->second.count[STORE_WRITE], 0);
 }
 
-static void test_extended_copy__ends_by_a_reset(void **state)
+static unsigned resets_done;
+
+static void reset_is_done(struct scsi_tmf_request *request)
 {
-	struct bed *bed = *state;
+	assert_int_equal(request->response, SCSI_TMF_FUNCTION_COMPLETE);
+	resets_done++;
+}
+
+static void ends_by_a_reset_of(struct bed *bed, uint64_t lun)
+{
+	struct scsi_tmf_request reset = {
+		.function = SCSI_TMF_LOGICAL_UNIT_RESET,
+		.lun = lun << 48,
+		.done = reset_is_done,
+	};
 	static struct xlist list;
 	struct bed_cmd cmd;
 
+	resets_done = 0;
 	start_in_background(bed, &list, &cmd);
-	assert_int_equal(bed_manage(bed->nexus, SCSI_TMF_LOGICAL_UNIT_RESET, 0),
-			 SCSI_TMF_FUNCTION_COMPLETE);
+	reset.nexus = bed->nexus;
+	scsi_task_management(&reset);
+	bed_turns(bed, 5);
+	/* It waits for what the store has begun. */
+	assert_int_equal(resets_done, 0);
 	finish_all(bed);
-	assert_true(bed->second.count[STORE_WRITE] < 8);
+	assert_int_equal(resets_done, 1);
+	assert_int_equal(bed->second.count[STORE_COPY], 4);
+	assert_int_equal(bed->second.count[STORE_WRITE], 0);
 	bed_clear_attention(bed);
 	/* Nor does what it came to outlast one. */
 	status_lid4(bed, &cmd, 0x12345678);
-	BED_RUN_FIELD(&cmd, 2, 7);
+	if (lun == 0)
+		BED_RUN_FIELD(&cmd, 2, 7);
+	else
+		expect_status(bed, 0x12345678, 0x60, 0);
+}
+
+static void test_extended_copy__ends_by_a_reset(void **state)
+{
+	ends_by_a_reset_of(*state, 0);
+}
+
+/* That it was sent to another logical unit makes no difference. */
+static void test_extended_copy__ends_by_a_reset_of_its_destination(void **state)
+{
+	ends_by_a_reset_of(*state, 1);
 }
 
 static void test_receive_copy_status__of_a_failure(void **state)
@@ -916,6 +948,143 @@ static void test_extended_copy__persistent_reservations(void **state)
 	scsi_nexus_destroy(other);
 }
 
+/* The other's PREEMPT, or PREEMPT AND ABORT, of all that the first has at LUN 1. */
+static void preempt(struct bed *bed, struct bed_cmd *cmd, struct scsi_nexus *other, uint8_t action)
+{
+	static const uint8_t list[24] = { [7] = 5, [15] = 5 };
+
+	BED_CDB(bed, cmd, 0x5f, action, 1, 0, 0, 0, 0, 0, 24, 0);
+	cmd->cmd.nexus = other;
+	cmd->cmd.lun = UINT64_C(1) << 48;
+	bed_has(cmd, list, sizeof(list));
+	bed_start(cmd);
+	bed_turns(bed, 5);
+}
+
+/* A copy of the first to LUN 1, which it has reserved, is under way; another has registered there. */
+static struct scsi_nexus *copy_and_register(struct bed *bed, struct xlist *list)
+{
+	struct scsi_nexus *first = bed->nexus;
+	struct scsi_nexus *other = bed_nexus(bed, "iqn.2026-11.test:other,i,0x400000000002");
+	struct bed_cmd cmd;
+
+	bed->nexus = other;
+	bed_clear_attention(bed);
+	bed->nexus = first;
+	reserve_out(bed, first, 1, 0, 0);
+	reserve_out(bed, first, 1, 1, 1);
+	reserve_out(bed, other, 1, 0, 0);
+	start_in_background(bed, list, &cmd);
+	return other;
+}
+
+/* Whoever has been preempted with his commands aborted writes nothing any more. */
+static void test_extended_copy__preempted_and_aborted(void **state)
+{
+	struct bed *bed = *state;
+	static struct xlist list;
+	struct scsi_nexus *other = copy_and_register(bed, &list);
+	struct bed_cmd cmd;
+
+	preempt(bed, &cmd, other, 0x05);
+	assert_int_equal(cmd.completions, 0);
+	finish_all(bed);
+	bed_wait(&cmd);
+	assert_int_equal(cmd.cmd.status, 0x00);
+	bed_release(&cmd);
+	assert_int_equal(bed->second.count[STORE_COPY], 4);
+	assert_int_equal(bed->second.count[STORE_WRITE], 0);
+	bed_clear_attention(bed);
+	expect_status(bed, 0x12345678, 0x60, 0);
+	scsi_nexus_destroy(other);
+}
+
+/* Nor does he begin anything who has only been preempted. */
+static void test_extended_copy__preempted(void **state)
+{
+	struct bed *bed = *state;
+	static struct xlist list;
+	struct scsi_nexus *other = copy_and_register(bed, &list);
+	struct bed_cmd cmd;
+
+	preempt(bed, &cmd, other, 0x04);
+	bed_wait(&cmd);
+	assert_int_equal(cmd.cmd.status, 0x00);
+	bed_release(&cmd);
+	bed->second.copies = UINT64_MAX;
+	finish_all(bed);
+	assert_int_equal(bed->second.count[STORE_COPY], 4);
+	assert_int_equal(bed->second.count[STORE_WRITE], 0);
+	bed_clear_attention(bed);
+	/* RESERVATION CONFLICT of the destination, in the sense data. */
+	status_lid4(bed, &cmd, 0x12345678);
+	assert_int_equal(bed_get(&cmd), 0x00);
+	assert_int_equal(cmd.in[5], 0x02);
+	assert_int_equal(get_be16(cmd.in + 32 + 12), 0x0d01);
+	assert_int_equal(cmd.in[32 + 18], 0x18);
+	bed_release(&cmd);
+	scsi_nexus_destroy(other);
+}
+
+/* Two who preempt each other's victim both wait for its copy. */
+static void test_extended_copy__preempted_and_reset(void **state)
+{
+	struct bed *bed = *state;
+	static struct xlist list;
+	struct scsi_nexus *other = copy_and_register(bed, &list);
+	struct scsi_tmf_request reset = {
+		.nexus = other,
+		.function = SCSI_TMF_LOGICAL_UNIT_RESET,
+		.lun = UINT64_C(1) << 48,
+		.done = reset_is_done,
+	};
+	struct scsi_tmf_request at_0 = reset;
+	struct bed_cmd cmd;
+
+	resets_done = 0;
+	at_0.lun = 0;
+	preempt(bed, &cmd, other, 0x05);
+	scsi_task_management(&reset);
+	scsi_task_management(&at_0);
+	bed_turns(bed, 5);
+	assert_int_equal(cmd.completions, 0);
+	assert_int_equal(resets_done, 0);
+	finish_all(bed);
+	bed_wait(&cmd);
+	bed_release(&cmd);
+	assert_int_equal(resets_done, 2);
+	assert_int_equal(bed->second.count[STORE_COPY], 4);
+	scsi_nexus_destroy(other);
+}
+
+static uint8_t ready_at(struct bed *bed, uint64_t lun)
+{
+	struct bed_cmd cmd;
+
+	BED_CDB(bed, &cmd, 0, 0, 0, 0, 0, 0);
+	cmd.cmd.lun = lun << 48;
+	return bed_run(&cmd);
+}
+
+/* What a copy of the past still writes must not overtake what comes after it. */
+static void test_extended_copy__keeps_its_initiator_out(void **state)
+{
+	struct bed *bed = *state;
+	static struct xlist list;
+	struct bed_cmd cmd;
+
+	start_in_background(bed, &list, &cmd);
+	scsi_nexus_destroy(bed->nexus);
+	bed->nexus = bed_nexus(bed, "iqn.2026-11.test:initiator,i,0x400000000001");
+	assert_int_equal(ready_at(bed, 1), 0x08);
+	assert_int_equal(ready_at(bed, 0), 0x02); /* I_T NEXUS LOSS */
+	assert_int_equal(ready_at(bed, 0), 0x00);
+	finish_all(bed);
+	assert_int_equal(ready_at(bed, 1), 0x02);
+	assert_int_equal(ready_at(bed, 1), 0x00);
+	assert_true(list_is_empty(&bed->second_lu->orphans));
+}
+
 static void test_extended_copy__without_a_medium(void **state)
 {
 	struct bed_config config = { .second_block_size = 512, .lu = { .removable = true } };
@@ -999,11 +1168,16 @@ int main(void)
 		CASE(test_copy_operation_abort),
 		CASE(test_extended_copy__aborted),
 		CASE(test_extended_copy__ends_by_a_reset),
+		CASE(test_extended_copy__ends_by_a_reset_of_its_destination),
 		CASE(test_receive_copy_status__of_a_failure),
 		CASE(test_extended_copy__ends_with_its_nexus),
 		CASE(test_extended_copy__ends_when_its_nexus_is_lost),
 		CASE(test_extended_copy__where_another_has_reserved),
 		CASE(test_extended_copy__persistent_reservations),
+		CASE(test_extended_copy__preempted_and_aborted),
+		CASE(test_extended_copy__preempted),
+		CASE(test_extended_copy__preempted_and_reset),
+		CASE(test_extended_copy__keeps_its_initiator_out),
 		cmocka_unit_test(test_extended_copy__without_a_medium),
 		CASE(test_extended_copy__not_while_it_is_formatted),
 	};
