@@ -48,6 +48,7 @@ enum {
 	SAVE_FAILS = 0x04,
 	DEEP_QUEUES = 0x08,
 	NETWORKS = 0x10, /* who comes in depends on the address too */
+	LOSES_RESERVATIONS = 0x20,
 };
 
 struct world_disk {
@@ -298,10 +299,13 @@ static void world_make_disk(struct world *world, unsigned i)
 
 static ssize_t world_load(struct keeper *keeper, const char *name, void *data, size_t size)
 {
-	(void)name;
+	const struct world *world = container_of(keeper, struct world, keeper);
+
 	(void)data;
 	(void)size;
-	return container_of(keeper, struct world, keeper)->more & LOAD_FAILS ? -EIO : -ENOENT;
+	if ((world->more & LOSES_RESERVATIONS) && strstr(name, RESERVATION_BLOB_NAME) != NULL)
+		return -EIO;
+	return world->more & LOAD_FAILS ? -EIO : -ENOENT;
 }
 
 static void world_save(struct keeper *keeper, struct keeper_save *save)
