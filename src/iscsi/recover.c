@@ -225,11 +225,20 @@ void recover_acknowledge(struct iscsi_conn *conn, const struct bhs *bhs)
 void recover_drop(struct iscsi_conn *conn)
 {
 	struct list_node *node;
-	struct list_node *next;
+	struct list all;
 
-	LIST_FOR_EACH_SAFE(node, next, &conn->sent_tasks)
-		if (!(task_at(node)->recovery & RECOVERY_RESENDING))
+	/*
+	 * To tell of the window that one opens may be one answer too many for another connection,
+	 * which then ends, and the session, and this one: that comes here again.
+	 */
+	list_init(&all);
+	list_splice_back(&all, &conn->sent_tasks);
+	while ((node = list_pop_front(&all)) != NULL) {
+		if (task_at(node)->recovery & RECOVERY_RESENDING)
+			list_push_back(&conn->sent_tasks, node);
+		else
 			forget_task(task_at(node));
+	}
 	recover_drop_controls(conn);
 }
 

@@ -444,6 +444,45 @@ static void test_kept__no_room_to_tell_of_the_window(void **state)
 	expect_end_among_others();
 }
 
+/*
+ * A Logout drops what is kept, which opens the window; the connection that is to tell of it takes
+ * no more answers, and its end is the session's.
+ */
+static void test_kept__logout_ends_the_session_meanwhile(void **state)
+{
+	struct ini second;
+	unsigned i;
+
+	(void)state;
+	bed_tear_down(&bed);
+	bed_set_up(&bed);
+	bed.config.values.error_recovery_level = 1;
+	bed.config.values.queue_depth = 4;
+	bed.config.values.max_session_connections = 2;
+	bed_start(&bed);
+	log_in(TEXT("MaxConnections=2"));
+	ini_connect(&second, &bed);
+	second.tsih = ini.tsih;
+	second.cid = 2;
+	second.cmd_sn = ini.cmd_sn;
+	second.itt = ini.itt + 1000;
+	ini_login(&second, NULL, 0);
+	/* All before is acknowledged; twice the depth are kept, then the window is closed. */
+	ini_ping(&ini, NULL, 0, true);
+	bed_settle(&bed);
+	for (i = 0; i < 10; i++) {
+		ini_read(&second, i, 1);
+		bed_settle(&bed);
+	}
+	exhaust_answers(0);
+	ini_logout(&second, ISCSI_LOGOUT_CLOSE_CONNECTION, 2);
+	bed_settle(&bed);
+	while (ini_receive(&second))
+		;
+	expect_end_among_others();
+	ini_free(&second);
+}
+
 static void test_kept__when_the_connection_ends(void **state)
 {
 	uint32_t stat_sn, itt;
@@ -843,6 +882,7 @@ int main(void)
 		CASE(test_status__is_asked_for),
 		CASE(test_status__no_room_for_all_of_it),
 		CASE(test_kept__no_room_to_tell_of_the_window),
+		CASE(test_kept__logout_ends_the_session_meanwhile),
 		CASE(test_kept__when_the_connection_ends),
 		CASE(test_kept__logout),
 		CASE(test_out__broken_data_is_asked_for_again),
