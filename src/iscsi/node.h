@@ -67,6 +67,7 @@ struct iscsi_core {
 	struct log_limit limit;		/* of lines about stores that do not end */
 
 	struct timer share;		/* see iscsi/share.c */
+	bool is_sharing;		/* it runs */
 	unsigned sharers;		/* sessions that have memory set aside */
 
 	/* shutting down; see iscsi/shutdown.c */

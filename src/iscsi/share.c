@@ -164,8 +164,19 @@ static void tick(struct timer *timer)
 			shrink(session);
 		again |= session->granted < session->depth;
 	}
+	core->is_sharing = again;
 	if (again)
 		reactor_timer_start(core->reactor, timer, TICK_MS);
+}
+
+/* Whoever comes later does not put it off. */
+static void start_ticking(struct iscsi_core *core)
+{
+	if (core->is_sharing)
+		return;
+	core->is_sharing = true;
+	core->share.expired = tick;
+	reactor_timer_start(core->reactor, &core->share, TICK_MS);
 }
 
 /* --- sessions come and go --- */
@@ -209,10 +220,8 @@ int session_reserve(struct iscsi_session *session)
 		slots /= 2;
 	if (slots == 0)
 		return -ENOMEM;
-	if (slots < session->depth) {
-		session->core->share.expired = tick;
-		reactor_timer_start(session->core->reactor, &session->core->share, TICK_MS);
-	}
+	if (slots < session->depth)
+		start_ticking(session->core);
 	return 0;
 }
 
@@ -224,8 +233,10 @@ void session_unreserve(struct iscsi_session *session)
 		return;
 	arena_unreserve(arena_of(session), (size_t)session->reserved_slots * session->slot_bytes);
 	session->reserved_slots = 0;
-	if (--core->sharers == 0)
-		reactor_timer_stop(core->reactor, &core->share);
+	if (--core->sharers != 0)
+		return;
+	reactor_timer_stop(core->reactor, &core->share);
+	core->is_sharing = false;
 }
 
 void session_announce(struct iscsi_session *session)

@@ -17,6 +17,7 @@ enum {
 static struct bed bed;
 static struct ini ini[SESSIONS];
 static unsigned count;
+static uint8_t last_isid;
 
 static int set_up(void **state)
 {
@@ -49,7 +50,7 @@ static void another(void)
 	struct ini *one = &ini[count];
 
 	ini_connect(one, &bed);
-	one->isid[5] = (uint8_t)(count + 1);
+	one->isid[5] = ++last_isid;
 	ini_login(one, NULL, 0);
 	one->tsih = get_be16(one->bhs.raw + 14);
 	ini_clear_attention(one);
@@ -174,6 +175,43 @@ static void test_share__many(void **state)
 		assert_in_range(granted(i), 4, 8);
 }
 
+/* Others that come and go all the time do not keep it from growing. */
+static void test_share__while_others_come_and_go(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	another();
+	another();
+	work(0, 2);
+	ini_logout(&ini[0], ISCSI_LOGOUT_CLOSE_SESSION, 1);
+	ini_expect(&ini[0], ISCSI_OPCODE_LOGOUT_RESPONSE);
+	ini_free(&ini[0]);
+	ini[0] = ini[1];
+	count = 1;
+	assert_true(granted(0) < 8);
+	for (i = 0; i < 40; i++) {
+		uint32_t most = session_of(0)->max_cmd_sn + 1 - ini[0].cmd_sn;
+		uint32_t itt[DEPTH];
+		uint32_t n;
+
+		for (n = 0; n < most; n++)
+			itt[n] = ini_read(&ini[0], n, 1);
+		for (n = 0; n < most; n++)
+			ini_expect_read(&ini[0], itt[n], bed.disk[0].bytes + n * BED_BLOCK,
+					BED_BLOCK);
+		another();
+		bed_pass(&bed, 60);
+		ini_logout(&ini[1], ISCSI_LOGOUT_CLOSE_SESSION, 1);
+		ini_expect(&ini[1], ISCSI_OPCODE_LOGOUT_RESPONSE);
+		ini_free(&ini[1]);
+		count = 1;
+	}
+	/* Its part, as long as there are two. */
+	assert_in_range(granted(0), 8, DEPTH);
+	check_cover();
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -182,6 +220,7 @@ int main(void)
 		CASE(test_share__whoever_is_alone_has_it_all),
 		CASE(test_share__a_late_session_grows_when_the_others_work),
 		CASE(test_share__what_comes_free_is_for_those_who_are_busy),
+		CASE(test_share__while_others_come_and_go),
 		CASE(test_share__many),
 	};
 
