@@ -400,6 +400,7 @@ void control_free(struct control *control)
 	list_remove(&control->sent_link);
 	conn->controls--;
 	conn->ping_bytes -= control->ping_bytes;
+	conn->texts -= control->is_text;
 	if (control->extents.count != 0)
 		arena_give(reactor_arena(conn->core->reactor), &control->extents);
 	free(control);

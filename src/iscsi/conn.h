@@ -22,6 +22,7 @@
 #define CONN_CONTROLS_MAX 8192		/* PDUs of ours that the peer has not taken */
 #define CONN_NEWS_MAX 1024		/* and beyond these it is told nothing that it can do without */
 #define CONN_PING_BYTES_MAX (1024u * 1024u)	/* and of data that they echo */
+#define CONN_TEXTS_MAX 4		/* Text Responses, where one is all that may be outstanding */
 #define CONN_LOGIN_DATA_MAX 8192	/* RFC 7143 section 13.12: before full feature phase */
 
 enum conn_state {
@@ -57,6 +58,7 @@ struct control {
 	bool has_stat_sn;		/* it uses one up */
 	struct extents extents;		/* or its data is here */
 	uint32_t ping_bytes;
+	bool is_text;			/* a Text Response */
 	uint8_t data[];
 };
 
@@ -104,6 +106,7 @@ struct iscsi_conn {
 	bool finish_queued;
 	unsigned controls;
 	uint32_t ping_bytes;
+	unsigned texts;			/* of controls, Text Responses */
 	struct text_exchange text;
 
 	/* what has been sent and is not acknowledged, by StatSN; see iscsi/recover.c */

@@ -44,6 +44,8 @@ static void respond(struct iscsi_conn *conn, bool final)
 
 	if (control == NULL)
 		return;
+	control->is_text = true;
+	conn->texts++;
 	if (length != 0)
 		memcpy(control->data, text->out + text->out_sent, length);
 	text->out_sent += length;
@@ -180,6 +182,12 @@ void text_run(struct iscsi_conn *conn, const struct bhs *bhs, const uint8_t *dat
 	const char *fault;
 
 	bhs_text_request_decode(bhs, &request);
+	/* One is on its way to the peer, perhaps: a list of all targets is work, and memory. */
+	if (conn->texts >= CONN_TEXTS_MAX) {
+		reject_send(conn, bhs, ISCSI_REJECT_PROTOCOL_ERROR,
+			    "Text Request before the last was answered");
+		return;
+	}
 	fault = find_fault(conn, &request);
 	if (fault != NULL) {
 		reject_send(conn, bhs, ISCSI_REJECT_INVALID_PDU_FIELD, fault);

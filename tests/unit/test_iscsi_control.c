@@ -520,6 +520,33 @@ static void test_text__endless(void **state)
 	expect_reject(ISCSI_REJECT_LONG_OPERATION);
 }
 
+/*
+ * Only one may be outstanding (section 11.10). Whoever sends more and reads nothing neither makes
+ * the lists of all targets all the time nor has them kept in memory.
+ */
+static void test_text__a_flood_of_requests(void **state)
+{
+	struct bhs_text_response response;
+	unsigned answers = 0, rejects = 0, i;
+
+	(void)state;
+	start_discovery();
+	for (i = 0; i < 200; i++)
+		send_text(true, false, ISCSI_TAG_NONE, TEXT("SendTargets=All"));
+	while (answers + rejects < 200) {
+		assert_true(ini_receive(&ini));
+		assert_int_equal(bhs_stat_sn(&ini.bhs), ini.exp_stat_sn++);
+		answers += bhs_opcode(&ini.bhs) == ISCSI_OPCODE_TEXT_RESPONSE;
+		rejects += bhs_opcode(&ini.bhs) == ISCSI_OPCODE_REJECT;
+	}
+	assert_in_range(answers, 1, 20);
+	/* One at a time it goes on. */
+	for (i = 0; i < 20; i++) {
+		send_text(true, false, ISCSI_TAG_NONE, TEXT("SendTargets=All"));
+		expect_text(&response);
+	}
+}
+
 /* --- Logout --- */
 
 static void expect_logout(uint8_t code)
@@ -1001,6 +1028,7 @@ int main(void)
 		CASE(test_text__renegotiation),
 		CASE(test_text__segments_become_shorter_and_longer),
 		CASE(test_text__endless),
+		CASE(test_text__a_flood_of_requests),
 		CASE(test_logout__session),
 		CASE(test_logout__ends_the_nexus_before_the_answer),
 		CASE(test_logout__connection),
