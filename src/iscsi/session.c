@@ -220,10 +220,13 @@ unsigned session_count_conns(const struct iscsi_session *session)
 
 /* --- tasks that do not end --- */
 
-/* Those that only the store has. A task that is to be had again (not aborted) is not given up. */
+/*
+ * Those that only the store has, and functions that wait for such, of other sessions perhaps. A
+ * task that is to be had again (not aborted) is not given up.
+ */
 static unsigned count_stuck(const struct iscsi_session *session)
 {
-	unsigned stuck = 0;
+	unsigned stuck = session->requests;
 	uint32_t i;
 
 	for (i = 0; i < session->tasks.count; i++) {
@@ -254,7 +257,7 @@ static void give_up(struct timer *timer)
 		return;
 	}
 	log_limited(&session->core->limit, LOG_LEVEL_WARNING,
-		    "iscsi: %s: %u commands of its ended session with %s are stuck in a store",
+		    "iscsi: %s: %u requests of its ended session with %s are stuck in a store",
 		    session->initiator_name, stuck, session->target->name);
 	session->has_failed = true;
 	session->tsih = 0;

@@ -335,12 +335,43 @@ static void test_stuck__a_new_login_need_not_wait(void **state)
 	bed_pass(&bed, 2500);
 	ini_expect_login(&second, &response);
 	assert_int_equal(response.status, 0);
-	assert_true(bed_has_logged(&bed, "1 commands of its ended session"));
+	assert_true(bed_has_logged(&bed, "1 requests of its ended session"));
 	assert_int_equal(ready(&second), 0x08);
 	bed_release(&bed, 0);
 	bed_settle(&bed);
 	assert_int_equal(ready(&second), 0x02);
 	assert_int_equal(ready(&second), 0x00);
+}
+
+/* What its reset waits for is another session's, whose store does not end it. */
+static void test_stuck__by_the_reset_of_others(void **state)
+{
+	static const char text[] = "InitiatorName=" BED_INITIATOR "\0TargetName=" BED_TARGET;
+	struct bhs_login_response response;
+	struct ini again;
+
+	(void)state;
+	start(NULL, 0);
+	connect_second(NULL, 0);
+	bed.disk[0].is_holding = true;
+	ini_write(&second, 0, 8, pattern, 4096, true);
+	bed_settle(&bed);
+	tmf_on_lun(ISCSI_TMF_LOGICAL_UNIT_RESET, 0);
+	ini_expect_nothing(&ini);
+	loop_reset(ini.loop, -104);
+	bed_settle(&bed);
+	ini_connect(&again, &bed);
+	ini_send_login(&again, 1, 3, text, sizeof(text));
+	ini_expect_nothing(&again);
+	bed_pass(&bed, 2500);
+	ini_expect_login(&again, &response);
+	assert_int_equal(response.status, 0);
+	bed_release(&bed, 0);
+	bed_settle(&bed);
+	ready(&again);
+	ready(&again);
+	assert_int_equal(ready(&again), 0x00);
+	ini_free(&again);
 }
 
 static void check_functions(const uint8_t *expected)
@@ -384,6 +415,7 @@ int main(void)
 		CASE(test_reset__without_fast_abort_silently),
 		CASE(test_reset__of_a_session_that_goes),
 		CASE(test_stuck__a_new_login_need_not_wait),
+		CASE(test_stuck__by_the_reset_of_others),
 		CASE(test_report__functions_by_level),
 	};
 
