@@ -49,6 +49,8 @@ size_t loop_read(struct loop *loop, void *buf, size_t max);
 
 /* At most so many bytes in one receive, and in one send. 0: any number. */
 void loop_set_pieces(struct loop *loop, size_t recv_max, size_t send_max);
+/* So many bytes of the peer's arrive yet, and then no more, until it is set anew. Default: all. */
+void loop_set_passing(struct loop *loop, size_t bytes);
 /* How many bytes may be sent and not read, like a socket's buffer. Default: any number. */
 void loop_set_room(struct loop *loop, size_t bytes);
 

@@ -500,6 +500,11 @@ static void step_path(const uint8_t *how)
 	case 5:
 		wire->is_deaf = (how[2] & 1) && !(f.world.scsi.how & HONEST);
 		break;
+	case 6:
+		/* In the middle of a PDU, perhaps, while others go on. */
+		if (!(f.world.scsi.how & HONEST))
+			loop_set_passing(wire->loop, how[2] & 1 ? SIZE_MAX : get_be16(how + 3) & 4095);
+		break;
 	default:
 		drop_wire(wire);
 		break;
@@ -649,6 +654,7 @@ static void settle(void)
 		if (f.wires[i].loop != NULL) {
 			f.wires[i].is_deaf = false;
 			loop_set_pieces(f.wires[i].loop, 0, 0);
+			loop_set_passing(f.wires[i].loop, SIZE_MAX);
 			loop_set_room(f.wires[i].loop, SIZE_MAX);
 		}
 	for (unsigned i = 0; i < 4 || (i < 200 && is_honest() && count_unanswered() != 0); i++) {

@@ -36,7 +36,7 @@ struct loop {
 	struct loop_end *target; /* NULL: gone */
 	struct pipe in, out;
 	struct operation recv, send;
-	size_t recv_max, send_max, room;
+	size_t recv_max, send_max, room, passing;
 	bool is_closed; /* by the peer */
 	bool is_finished; /* by the target */
 	bool is_waiting;
@@ -86,8 +86,9 @@ static size_t limit(size_t max)
 
 static bool is_recv_ready(const struct loop *loop)
 {
-	return loop->recv.header != NULL && (loop->recv.is_cancelled || loop->error != 0 ||
-					     loop->is_closed || pipe_length(&loop->in) != 0);
+	return loop->recv.header != NULL &&
+	       (loop->recv.is_cancelled || loop->error != 0 || loop->is_closed ||
+		(pipe_length(&loop->in) != 0 && loop->passing != 0));
 }
 
 static bool is_send_ready(const struct loop *loop)
@@ -98,7 +99,7 @@ static bool is_send_ready(const struct loop *loop)
 
 static int recv_some(struct loop *loop, struct msghdr *header)
 {
-	size_t left = limit(loop->recv_max);
+	size_t left = min(limit(loop->recv_max), loop->passing);
 	size_t total = 0;
 
 	for (size_t i = 0; i < header->msg_iovlen && left != 0; i++) {
@@ -108,6 +109,8 @@ static int recv_some(struct loop *loop, struct msghdr *header)
 		total += got;
 		left -= got;
 	}
+	if (loop->passing != SIZE_MAX)
+		loop->passing -= total;
 	return (int)total;
 }
 
@@ -285,6 +288,7 @@ int loop_connect(const struct loop_config *config, struct loop **out)
 		goto fail;
 	loop->reactor = config->reactor;
 	loop->room = SIZE_MAX;
+	loop->passing = SIZE_MAX;
 	loop->pump.run = pump;
 	target->loop = loop;
 	target->stream.conn.reactor = config->reactor;
@@ -359,6 +363,12 @@ void loop_set_pieces(struct loop *loop, size_t recv_max, size_t send_max)
 {
 	loop->recv_max = recv_max;
 	loop->send_max = send_max;
+}
+
+void loop_set_passing(struct loop *loop, size_t bytes)
+{
+	loop->passing = bytes;
+	wake(loop);
 }
 
 void loop_set_room(struct loop *loop, size_t bytes)
