@@ -344,7 +344,9 @@ int sense_store_error(struct scsi_cmd *cmd, enum store_op op, uint64_t lba, int 
 		counter_increment(&lu_counters(cmd)->read_errors);
 	else
 		counter_increment(&lu_counters(cmd)->write_errors);
-	sense.has_information = sense.key == SENSE_KEY_MEDIUM_ERROR || sense.code >> 8 == 0x10;
+	/* Of a flush nobody knows which block it was. */
+	sense.has_information = op != STORE_FLUSH && (sense.key == SENSE_KEY_MEDIUM_ERROR ||
+						      sense.code >> 8 == 0x10);
 	sense.information = lba;
 	if (cmd->flags & CMD_SELF_TEST)
 		return self_test_failed(cmd, lba, &sense);

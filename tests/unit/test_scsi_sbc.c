@@ -97,6 +97,9 @@ static void test_sbc_synchronize_cache__status_after_the_flush(void **state)
 	bed_store_finish(&bed, -EIO);
 	bed_wait(&cmd);
 	bed_expect_sense(&cmd, 0x03, 0x0c00);
+	/* No VALID: nobody knows which block it was, LBA 0 least of all. */
+	assert_int_equal(cmd.cmd.sense[0], 0x70);
+	assert_int_equal(get_be32(cmd.cmd.sense + 3), 0);
 	bed_release(&cmd);
 	bed_teardown(&bed);
 }

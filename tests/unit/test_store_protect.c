@@ -131,10 +131,23 @@ static void test_store_measure__data_that_grows(void **state)
 	end_disk(&disk);
 }
 
+/* Whatever is under way at a time: what is read back has the right guards. */
+static void test_store_protect__many_at_a_time(void **state)
+{
+	struct disk disk;
+	struct store *store = make_disk(&disk, 4 * MIB);
+
+	(void)state;
+	rig_exercise(&disk.rig, store, 2 * MIB, 8, 1500);
+	store_close(store);
+	end_disk(&disk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_store_protect_open__any_number_of_blocks),
+		cmocka_unit_test(test_store_protect__many_at_a_time),
 		cmocka_unit_test(test_store_measure__data_that_grows),
 	};
 
