@@ -303,6 +303,7 @@ void copy_nexus_gone(struct scsi_nexus *nexus)
 		list_remove(&op->link);
 		op->nexus = NULL;
 		copy_run_orphan(op);
+		taskset_copy_gone(op);
 		if (!op->aborted)
 			copy_run_abort(op);
 	}

@@ -123,7 +123,7 @@ struct copy_run {
 };
 
 struct copy_op {
-	struct list_node link; /* of the nexus's */
+	struct list_node link; /* of the nexus's; when that is gone, of a task_lane's */
 	struct scsi_nexus *nexus; /* NULL: gone */
 	struct reactor *reactor;
 	struct scsi_lu *lu; /* whose copy manager */

@@ -596,6 +596,7 @@ int copy_run_start(struct copy_op *op)
 		return -ENOMEM;
 	}
 	agent->target = op->nexus->target;
+	agent->target_port_group = op->nexus->target_port_group;
 	agent->reactor = op->reactor;
 	agent->arena = reactor_arena(op->reactor);
 	agent->slot = reactor_index(op->reactor);

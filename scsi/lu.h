@@ -189,6 +189,7 @@ struct task_lane {
 	struct scsi_lu *lu;
 	struct list sets; /* struct nexus_lu */
 	struct list legs; /* of sweeps, oldest first */
+	struct list gone; /* struct copy_op, which write to LU though their nexus is gone */
 	struct timer deadline;
 	struct log_limit limit;
 };

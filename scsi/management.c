@@ -78,6 +78,7 @@ static bool reset_lu(struct scsi_tmf_request *request, struct lu_reset *reset, s
 	reset->sweep.reactor = request->nexus->reactor;
 	reset->sweep.choose = is_another;
 	reset->sweep.asker = request->nexus;
+	reset->sweep.ends_copies = true;
 	reset->sweep.ends_all_copies = true;
 	reset->sweep.done = swept;
 	if (taskset_sweep(&reset->sweep) != 0)

@@ -43,9 +43,15 @@ static struct task_lane *make_lane(struct scsi_lu *lu, struct reactor *reactor)
 	lane->lu = lu;
 	list_init(&lane->sets);
 	list_init(&lane->legs);
+	list_init(&lane->gone);
 	/* For a sweep on any other thread. */
 	atomic_store_explicit(slot, lane, memory_order_release);
 	return lane;
+}
+
+static struct task_lane *lane_at(struct scsi_lu *lu, unsigned i)
+{
+	return atomic_load_explicit(&lu->task_lanes[i], memory_order_acquire);
 }
 
 int taskset_join(struct scsi_nexus *nexus)
@@ -225,6 +231,16 @@ static void claim_copy(struct sweep_leg *leg, struct copy_op *op)
 	leg->waiting++;
 }
 
+void taskset_copy_gone(struct copy_op *op)
+{
+	struct task_lane *lane;
+
+	if (op->run->flying == 0)
+		return;
+	lane = lane_at(op->run->span.to, reactor_index(op->reactor));
+	list_push_back(&lane->gone, &op->link);
+}
+
 void taskset_copy_ended(struct copy_op *op)
 {
 	for (unsigned i = 0; i < COPY_LUS_MAX; i++) {
@@ -239,15 +255,17 @@ void taskset_copy_ended(struct copy_op *op)
 }
 
 /* They end from the loop, never from here. */
-static void abort_copies(struct sweep_leg *leg, struct scsi_nexus *nexus)
+static void abort_copies(struct sweep_leg *leg, const struct list *copies)
 {
-	struct list_node *node;
+	const struct taskset_sweep *sweep = leg->sweep;
+	const struct list_node *node;
 
-	LIST_FOR_EACH(node, &nexus->copies)
+	LIST_FOR_EACH(node, copies)
 	{
 		struct copy_op *op = container_of(node, struct copy_op, link);
 
-		if (!copy_run_concerns(op, leg->sweep->lu))
+		if (!copy_run_concerns(op, sweep->lu) ||
+		    !(sweep->ends_all_copies || sweep->choose(sweep, op->run->agent)))
 			continue;
 		claim_copy(leg, op);
 		if (!op->aborted)
@@ -267,13 +285,13 @@ static void leg_run(struct message *message)
 	{
 		struct nexus_lu *set = container_of(node, struct nexus_lu, link);
 
-		bool is_chosen = leg->sweep->choose(leg->sweep, set->nexus);
-
-		if (leg->sweep->ends_all_copies || (is_chosen && leg->sweep->ends_copies))
-			abort_copies(leg, set->nexus);
-		if (is_chosen)
+		if (leg->sweep->ends_copies)
+			abort_copies(leg, &set->nexus->copies);
+		if (leg->sweep->choose(leg->sweep, set->nexus))
 			abort_set(leg, set);
 	}
+	if (leg->sweep->ends_copies)
+		abort_copies(leg, &lane->gone);
 	leg->waiting--;
 	end_legs(lane);
 }
@@ -287,11 +305,6 @@ static void finished(struct message *message)
 	free(sweep->legs);
 	sweep->legs = NULL;
 	sweep->done(sweep);
-}
-
-static struct task_lane *lane_at(struct scsi_lu *lu, unsigned i)
-{
-	return atomic_load_explicit(&lu->task_lanes[i], memory_order_acquire);
 }
 
 int taskset_sweep(struct taskset_sweep *sweep)

@@ -39,7 +39,7 @@ struct taskset_sweep {
 	bool only_aca; /* only commands with the ACA attribute */
 	/*
 	 * Copy operations that have to do with the logical unit end, too, and are waited for:
-	 * of the nexuses that CHOOSE accepts, or of all.
+	 * of the nexuses that CHOOSE accepts (asked by one that stands for them), or of all.
 	 */
 	bool ends_copies, ends_all_copies;
 	const struct scsi_cmd *except; /* this one goes on: it asks. Or NULL */
@@ -89,6 +89,8 @@ void taskset_terminate(struct scsi_cmd *cmd, enum scsi_fate fate);
 void taskset_abort(struct nexus_lu *set);
 /* An aborted CMD has completed: whoever waits for it hears of it. */
 void taskset_ended(struct scsi_cmd *cmd);
+/* The nexus of OP, which runs, is gone; sweeps find it all the same until it has ended. */
+void taskset_copy_gone(struct copy_op *op);
 /* OP has come to its end: likewise. */
 void taskset_copy_ended(struct copy_op *op);
 /* The reactors have stopped. */

@@ -999,6 +999,26 @@ static void test_extended_copy__preempted_and_aborted(void **state)
 	scsi_nexus_destroy(other);
 }
 
+/* Nor whoever has gone in between. */
+static void test_extended_copy__preempted_when_gone(void **state)
+{
+	struct bed *bed = *state;
+	static struct xlist list;
+	struct scsi_nexus *other = copy_and_register(bed, &list);
+	struct bed_cmd cmd;
+
+	scsi_nexus_destroy(bed->nexus);
+	bed->nexus = other;
+	preempt(bed, &cmd, other, 0x05);
+	assert_int_equal(cmd.completions, 0);
+	finish_all(bed);
+	bed_wait(&cmd);
+	assert_int_equal(cmd.cmd.status, 0x00);
+	bed_release(&cmd);
+	assert_int_equal(bed->second.count[STORE_COPY], 4);
+	assert_int_equal(bed->second.count[STORE_WRITE], 0);
+}
+
 /* Nor does he begin anything who has only been preempted. */
 static void test_extended_copy__preempted(void **state)
 {
@@ -1175,6 +1195,7 @@ int main(void)
 		CASE(test_extended_copy__where_another_has_reserved),
 		CASE(test_extended_copy__persistent_reservations),
 		CASE(test_extended_copy__preempted_and_aborted),
+		CASE(test_extended_copy__preempted_when_gone),
 		CASE(test_extended_copy__preempted),
 		CASE(test_extended_copy__preempted_and_reset),
 		CASE(test_extended_copy__keeps_its_initiator_out),
