@@ -30,7 +30,8 @@
 #define COPY_UNIT 4096u
 #define CHUNK_COPY (UINT64_C(16) << 20)	/* where the kernel does share no blocks it copies them */
 
-enum { AT, CHUNK };	/* of store_io.scratch: bytes done, bytes that the worker is at */
+/* Of store_io.scratch: bytes done, bytes that the worker is at, bytes of a copy that it may do. */
+enum { AT, CHUNK, WHOLE };
 
 /* Of store_io.step. */
 enum {
@@ -427,7 +428,7 @@ static void copy_chunk_done(struct io_op *op, int res)
 	io->scratch[AT] += io->scratch[CHUNK];
 	if (res < 0)
 		finish(io, res);
-	else if (io->run == io->scratch[AT] && io->run < io->range)
+	else if (io->run == io->scratch[AT] && io->run < io->scratch[WHOLE])
 		start_copy_chunk(io);
 	else
 		end_copy(io);
@@ -439,18 +440,33 @@ static void start_copy_chunk(struct store_io *io)
 		finish(io, -ECANCELED);
 		return;
 	}
-	io->scratch[CHUNK] = min(CHUNK_COPY, io->range - io->run);
+	io->scratch[CHUNK] = min(CHUNK_COPY, io->scratch[WHOLE] - io->run);
 	io->engine.done = copy_chunk_done;
 	reactor_work(io->reactor, &io->engine, copy_chunk, io);
+}
+
+/*
+ * How much of IO the kernel may copy. Where it shares no blocks it goes through its page cache,
+ * and for a part of a block reads the rest of that. A direct write of someone else to that rest,
+ * under way just then, would be written over with what was there before: so only whole blocks.
+ */
+static uint64_t whole_blocks(const struct store_io *io)
+{
+	uint32_t unit = max(io->store->traits.physical_block, COPY_UNIT);
+
+	if (!file_of(io->store)->is_direct)
+		return io->range;
+	return is_aligned(io->offset, unit) ? align_down(io->range, unit) : 0;
 }
 
 static void submit_copy(struct store_io *io)
 {
 	if (io->from->ops != &store_file_ops || file_of(io->from)->is_device ||
-	    file_of(io->store)->is_device) {
+	    file_of(io->store)->is_device || whole_blocks(io) == 0) {
 		store_declines_copy(io);
 		return;
 	}
+	io->scratch[WHOLE] = whole_blocks(io);
 	io->run = 0;
 	io->scratch[AT] = 0;
 	start_copy_chunk(io);
