@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a run was and what came of it, to be kept in a file until the report is written."""
 import json
+import os
 
 import lib_suite
 
 
 class Run:
     """One version of the suite, over one transport, on one daemon or on fresh ones."""
+
+    is_whole = True
 
     def __init__(self, suite, over, daemon, disks, absent):
         self.version = suite.version
@@ -16,6 +19,8 @@ class Run:
         self.disks = [(disk.name, disk.about) for disk in disks]
         self.absent = absent
         self.results = []
+        # Until it has come to its end; what ended it may have left no time to say so.
+        self.is_whole = False
 
     def count(self, verdict):
         return sum(result.verdict == verdict for result in self.results)
@@ -37,8 +42,9 @@ class Run:
 
 
 def save(path, runs):
-    with open(path, "w", encoding="utf-8") as file:
+    with open(path + ".new", "w", encoding="utf-8") as file:
         json.dump([run.as_object() for run in runs], file)
+    os.replace(path + ".new", path)
 
 
 def load(paths):
