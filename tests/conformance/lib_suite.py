@@ -13,14 +13,15 @@ PASSED, SKIPPED, FAILED = VERDICTS = ("passed", "skipped", "failed")
 _SECONDS = {"tcp": 180, "iser": 300}
 # A test that waits for ever on what it has broken itself, tests/conformance/reasons tells how.
 _HANGS = {"iSCSISendTargets.Invalid": 15}
-# libiscsi 1.19 takes memory from malloc for zeroed when it opens an iSER connection.
-_ZEROES = {"GLIBC_TUNABLES": "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0"}
+# libiscsi 1.19 takes memory from malloc for zeroed when it opens an iSER connection, and, where a short read
+# fails, gives what it has from malloc to a cache of larger pieces: the next to get it there overruns it.
+_AROUND = {"GLIBC_TUNABLES": "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0", "LIBISCSI_CACHE_ALLOCATIONS": "0"}
 # CUnit's summary, "tests TOTAL RAN PASSED FAILED INACTIVE".
 _SUMMARY = re.compile(r"^\s*tests\s+\d+\s+(\d+)\s+\d+\s+(\d+)", re.MULTILINE)
 # What the suite says before and after the test (it looks for reservations) is not the test's.
 _TEST = re.compile(r"^Suite:.*?(?=^passed|^FAILED|^Run Summary)", re.MULTILINE | re.DOTALL)
-_SKIP = re.compile(r"\[SKIPPED\]\s*(.*?)\s*$", re.MULTILINE)
-
+# ModeSense6.Control-SWP passes without its own mark where it has nothing to do.
+_SKIP = re.compile(r"\[SKIPPED\]\s*(.*?)\s*$|^\s*(SWP is not changeable)$", re.MULTILINE)
 
 # libiscsi 1.19 over iSER ends a session when the answer to a login or a command takes a second,
 # which tells of the machine.
@@ -95,7 +96,7 @@ class Suite:
         """One test in a process of its own."""
         for _ in range(_TRIES):
             result = self._run_once(bed, disk, name)
-            if bed.over != "iser" or not _IMPATIENT.search(result.output):
+            if bed.over != "iser" or result.verdict == PASSED or not _was_impatient(result.output):
                 break
         return result
 
@@ -104,7 +105,7 @@ class Suite:
         paths = [0, 1] if name.startswith("MultipathIO.") else [0]
         command = [self._program, "--dataloss", "--allow-sanitize", "-V", f"--test=ALL.{name}"]
         command += [bed.url(disk, path, name) for path in paths]
-        environment = dict(os.environ, **_ZEROES) if bed.over == "iser" else None
+        environment = dict(os.environ, **_AROUND) if bed.over == "iser" else None
         seconds = _HANGS.get(name, _SECONDS[bed.over])
         began = time.monotonic()
         path = os.path.join(bed.work, f"out.{disk.name}")
@@ -120,6 +121,12 @@ class Suite:
         return Result(disk.name, name, verdict, says, time.monotonic() - began, output)
 
 
+def _was_impatient(output):
+    """Before the test or in it; what it leaves behind may well not answer."""
+    inside = _TEST.search(output)
+    return _IMPATIENT.search(output, 0, inside.end() if inside else len(output)) is not None
+
+
 def _judge(status, output, seconds):
     summary = _SUMMARY.search(output)
     if status is None:
@@ -131,5 +138,6 @@ def _judge(status, output, seconds):
         return FAILED, asserts.group(1).split("    ")[0] if asserts else "failed"
     # CUnit counts what was skipped as passed.
     inside = _TEST.search(output)
-    said = [text for text in _SKIP.findall(inside.group(0) if inside else output) if "Skipping assert" not in text]
+    said = [marked or unmarked for marked, unmarked in _SKIP.findall(inside.group(0) if inside else output)
+            if "Skipping assert" not in marked]
     return (SKIPPED, said[0]) if said else (PASSED, "")
