@@ -6,7 +6,8 @@ _HEAD = """# Conformance
 
 Written by `tests/conformance/report`; do not edit. The suite is libiscsi's `iscsi-test-cu`, as Debian has it and as its developers have it now (docs/hacking.md tells how to
 build that and how to renew this page): one process for each test, `--dataloss --allow-sanitize -V`. CUnit counts a skip as a pass; here they are told apart. A test
-that fails or is skipped without a reason in `tests/conformance/reasons`, or a reason that is not needed any more, is an error. Over iSER, `tests/lab/check-iser-suite` runs what Debian's client can do ([lab.md](lab.md)).
+that fails or is skipped without a reason in `tests/conformance/reasons`, or a reason that is not needed any more, is an error. Over iSER, in [the lab](lab.md), there is Debian's client
+alone (the newest cannot log in by it), and each family runs on one of two disks only.
 
 ## The runs
 
@@ -24,7 +25,8 @@ Each is a target of its own, reached through two portals in different portal gro
 
 _TRANSPORTS = {"tcp": "TCP", "iser": "iSER"}
 _DAEMONS = {"running": "one daemon for all tests", "fresh": "a fresh daemon for each family"}
-_EXPLAIN = "A number alone: so many tests, all passed. Otherwise passed, *s* skipped, **f** failed.\n\n"
+_EXPLAIN = ("A number alone: so many tests, all passed. Otherwise passed, *s* skipped, **f** failed. "
+            "Nothing: the disk is not for them, or another had them.\n\n")
 
 
 def _cell(results):
