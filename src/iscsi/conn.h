@@ -120,6 +120,7 @@ struct iscsi_conn {
 	/* keep-alive; see iscsi/nop.c */
 	struct timer timer;		/* of the login, then of the keep-alive */
 	uint64_t heard_at_tick;
+	unsigned pings_queued;		/* of ours that have not left yet */
 	uint32_t ping_ttt;		/* ISCSI_TAG_NONE when none is out */
 	uint32_t next_ttt;
 

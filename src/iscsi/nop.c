@@ -171,14 +171,39 @@ void nop_pdu(struct iscsi_conn *conn, struct transport_rx *rx)
 
 /* --- ours --- */
 
-/* A NOP-In of our own; TTT ISCSI_TAG_NONE: it wants no answer. */
-static bool send_ours(struct iscsi_conn *conn, uint32_t ttt)
+static void start_timer(struct iscsi_conn *conn, unsigned seconds)
 {
-	struct bhs_nop_in nop = { .itt = ISCSI_TAG_NONE, .ttt = ttt };
+	reactor_timer_start(conn->core->reactor, &conn->timer, seconds * UINT64_C(1000));
+}
+
+/* It may have been behind much other data: the time for its answer begins now. */
+static void ping_sent(struct transport_pdu *pdu, int err)
+{
+	struct control *control = container_of(pdu, struct control, pdu);
+	struct iscsi_conn *conn = control->conn;
+	const struct iscsi_node_config *config = &conn->core->node->config;
+
+	(void)err;
+	control_free(control);
+	conn->pings_queued--;
+	if (conn->state != CONN_FULL)
+		conn_may_finish(conn);
+	else if (conn->ping_ttt != ISCSI_TAG_NONE && config->nop_interval_s != 0)
+		start_timer(conn, config->nop_timeout_s);
+}
+
+/* A NOP-In of our own that wants an answer. False: CONN is being ended. */
+static bool send_ping(struct iscsi_conn *conn)
+{
+	struct bhs_nop_in nop = { .itt = ISCSI_TAG_NONE };
 	struct control *control = control_alloc(conn, 0);
 
 	if (control == NULL)
 		return false;
+	conn->ping_ttt = conn_new_ttt(conn);
+	conn->pings_queued++;
+	nop.ttt = conn->ping_ttt;
+	control->pdu.sent = ping_sent;
 	bhs_nop_in_encode(&control->pdu.bhs, &nop);
 	control_send(control, false);
 	return true;
@@ -186,10 +211,8 @@ static bool send_ours(struct iscsi_conn *conn, uint32_t ttt)
 
 void nop_ask(struct iscsi_conn *conn)
 {
-	if (conn->ping_ttt != ISCSI_TAG_NONE)
-		return;
-	conn->ping_ttt = conn_new_ttt(conn);
-	send_ours(conn, conn->ping_ttt);
+	if (conn->ping_ttt == ISCSI_TAG_NONE)
+		send_ping(conn);
 }
 
 static void announced(struct transport_pdu *pdu, int err)
@@ -226,11 +249,6 @@ static uint64_t heard(const struct iscsi_conn *conn)
 	return conn->received + conn->wire->solicited;
 }
 
-static void start_timer(struct iscsi_conn *conn, unsigned seconds)
-{
-	reactor_timer_start(conn->core->reactor, &conn->timer, seconds * UINT64_C(1000));
-}
-
 static void tick(struct timer *timer)
 {
 	struct iscsi_conn *conn = container_of(timer, struct iscsi_conn, timer);
@@ -240,6 +258,11 @@ static void tick(struct timer *timer)
 	if (conn->state != CONN_FULL)
 		return;
 	silent = heard(conn) == conn->heard_at_tick;
+	/* Whether it takes what is before the ping is for the mover to say. */
+	if (conn->pings_queued != 0) {
+		start_timer(conn, config->nop_timeout_s);
+		return;
+	}
 	/* Whoever sends something is there, even if its answer is behind other data. */
 	if (conn->ping_ttt != ISCSI_TAG_NONE && silent) {
 		conn_terminate(conn, false, LOG_LEVEL_WARNING, "no answer to NOP-In within %u s",
@@ -252,8 +275,7 @@ static void tick(struct timer *timer)
 		start_timer(conn, config->nop_interval_s);
 		return;
 	}
-	conn->ping_ttt = conn_new_ttt(conn);
-	if (send_ours(conn, conn->ping_ttt))
+	if (send_ping(conn))
 		start_timer(conn, config->nop_timeout_s);
 }
 

@@ -254,6 +254,33 @@ static void test_keep_alive__not_while_data_comes(void **state)
 	ini_expect_response(&ini, itt, 0, NULL);
 }
 
+/* It takes what it has asked for, slowly, and our ping is behind all of it. */
+static void test_keep_alive__not_while_it_takes_data(void **state)
+{
+	uint32_t itt;
+	unsigned i;
+
+	(void)state;
+	bed.config.nop_interval_s = 5;
+	bed.config.nop_timeout_s = 3;
+	start();
+	loop_set_room(ini.loop, 1024);
+	itt = ini_read(&ini, 0, 20);
+	for (i = 0; i < 10; i++) {
+		bed_pass(&bed, 2000);
+		assert_false(loop_is_gone(ini.loop));
+		loop_set_room(ini.loop, 1024 * (i + 2));
+		bed_settle(&bed);
+	}
+	loop_set_room(ini.loop, SIZE_MAX);
+	ini_expect_read(&ini, itt, bed.disk[0].bytes, 20 * 512);
+	/* Now it has had the ping, and as much time as anybody else. */
+	bed_pass(&bed, 2000);
+	assert_false(loop_is_gone(ini.loop));
+	bed_pass(&bed, 20000);
+	assert_non_null(strstr(bed.log, "no answer to NOP-In within 3 s"));
+}
+
 static void test_nop__a_flood_of_pings(void **state)
 {
 	unsigned i;
@@ -1017,6 +1044,7 @@ int main(void)
 		CASE(test_events__the_newest_are_printed),
 		CASE(test_keep_alive__not_while_it_talks),
 		CASE(test_keep_alive__not_while_data_comes),
+		CASE(test_keep_alive__not_while_it_takes_data),
 		CASE(test_nop__a_flood_of_pings),
 		CASE(test_send_targets__discovery),
 		CASE(test_send_targets__normal_session),
