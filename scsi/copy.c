@@ -236,7 +236,6 @@ void copy_ended(struct copy_op *op)
 	struct scsi_cmd *aborter = op->aborter;
 
 	conclude(op);
-	taskset_copy_ended(op);
 	if (cmd != NULL)
 		answer(cmd, op);
 	op->cmd = NULL;

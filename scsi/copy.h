@@ -25,8 +25,6 @@
 #define COPY_PIECE_BYTES   (256u * 1024u) /* that go through memory of the arena */
 #define COPY_OFFLOAD_BYTES (64u * 1024u * 1024u) /* that the store does by itself at a time */
 
-#define COPY_LUS_MAX 3u /* logical units that an operation is about: its own, source, destination */
-
 /* COPY OPERATION STATUS; SPC-5, RECEIVE COPY STATUS(LID4). */
 enum copy_status {
 	COPY_DONE = 0x01,
@@ -132,7 +130,6 @@ struct copy_op {
 	struct copy_run *run; /* while it runs */
 	struct scsi_cmd *cmd; /* that waits for it, NULL: none */
 	struct scsi_cmd *aborter; /* COPY OPERATION ABORT that waits for it, NULL: none */
-	struct sweep_leg *leg[COPY_LUS_MAX]; /* that wait for its end; taskset.c */
 	bool has_id;
 	bool is_held; /* the result is for those who ask */
 	bool aborted;

@@ -19,7 +19,7 @@ struct sweep_leg {
 	struct taskset_sweep *sweep;
 	struct task_lane *lane;
 	struct list_node link; /* of lane->legs */
-	unsigned waiting; /* commands and copies that it has claimed and that have not ended */
+	unsigned waiting; /* commands that it has claimed and that have not ended */
 	/*
 	 * Some of its commands were claimed by older legs, of which only the lane knows which:
 	 * it ends behind all of these.
@@ -214,23 +214,6 @@ static void abort_set(struct sweep_leg *leg, struct nexus_lu *set)
 		attention_raise_one(&set->lu->attentions, ATTENTION_COMMANDS_CLEARED, set->nexus);
 }
 
-/* Makes LEG wait for the end of OP, which is one of its lane's. */
-static void claim_copy(struct sweep_leg *leg, struct copy_op *op)
-{
-	unsigned i = 0;
-
-	while (op->leg[i] != NULL && op->leg[i]->lane != leg->lane) {
-		i++;
-		assert(i < COPY_LUS_MAX);
-	}
-	if (op->leg[i] != NULL) {
-		leg->in_line = true;
-		return;
-	}
-	op->leg[i] = leg;
-	leg->waiting++;
-}
-
 void taskset_copy_gone(struct copy_op *op)
 {
 	struct task_lane *lane;
@@ -241,20 +224,27 @@ void taskset_copy_gone(struct copy_op *op)
 	list_push_back(&lane->gone, &op->link);
 }
 
-void taskset_copy_ended(struct copy_op *op)
+/*
+ * What OP still has under way at the logical unit once it is aborted is waited for, like commands
+ * there. What it has elsewhere will not come here any more.
+ */
+static void claim_pieces(struct sweep_leg *leg, struct copy_op *op)
 {
-	for (unsigned i = 0; i < COPY_LUS_MAX; i++) {
-		struct sweep_leg *leg = op->leg[i];
+	for (unsigned i = 0; i < COPY_PIECES; i++) {
+		struct copy_piece *piece = &op->run->piece[i];
 
-		if (leg == NULL)
+		if (!piece->in_use || piece->cmd.lu != leg->sweep->lu)
 			continue;
-		op->leg[i] = NULL;
-		leg->waiting--;
-		end_legs(leg->lane);
+		if (piece->cmd.leg != NULL) {
+			leg->in_line = true;
+			continue;
+		}
+		piece->cmd.leg = leg;
+		leg->waiting++;
 	}
 }
 
-/* They end from the loop, never from here. */
+/* The operations themselves end from the loop, never from here. */
 static void abort_copies(struct sweep_leg *leg, const struct list *copies)
 {
 	const struct taskset_sweep *sweep = leg->sweep;
@@ -267,9 +257,9 @@ static void abort_copies(struct sweep_leg *leg, const struct list *copies)
 		if (!copy_run_concerns(op, sweep->lu) ||
 		    !(sweep->ends_all_copies || sweep->choose(sweep, op->run->agent)))
 			continue;
-		claim_copy(leg, op);
 		if (!op->aborted)
 			copy_run_abort(op);
+		claim_pieces(leg, op);
 	}
 }
 

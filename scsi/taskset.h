@@ -38,8 +38,9 @@ struct taskset_sweep {
 	const struct scsi_nexus *asker;
 	bool only_aca; /* only commands with the ACA attribute */
 	/*
-	 * Copy operations that have to do with the logical unit end, too, and are waited for:
-	 * of the nexuses that CHOOSE accepts (asked by one that stands for them), or of all.
+	 * Copy operations that have to do with the logical unit end, too, and what they have under way
+	 * there is waited for: of the nexuses that CHOOSE accepts (asked by one that stands for
+	 * them), or of all.
 	 */
 	bool ends_copies, ends_all_copies;
 	const struct scsi_cmd *except; /* this one goes on: it asks. Or NULL */
@@ -91,8 +92,6 @@ void taskset_abort(struct nexus_lu *set);
 void taskset_ended(struct scsi_cmd *cmd);
 /* The nexus of OP, which runs, is gone; sweeps find it all the same until it has ended. */
 void taskset_copy_gone(struct copy_op *op);
-/* OP has come to its end: likewise. */
-void taskset_copy_ended(struct copy_op *op);
 /* The reactors have stopped. */
 void taskset_destroy(struct scsi_lu *lu);
 

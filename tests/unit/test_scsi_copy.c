@@ -787,8 +787,8 @@ static void ends_by_a_reset_of(struct bed *bed, uint64_t lun)
 	reset.nexus = bed->nexus;
 	scsi_task_management(&reset);
 	bed_turns(bed, 5);
-	/* It waits for what the store has begun. */
-	assert_int_equal(resets_done, 0);
+	/* It waits for what the store of that logical unit has begun. */
+	assert_int_equal(resets_done, lun == 1 ? 0 : 1);
 	finish_all(bed);
 	assert_int_equal(resets_done, 1);
 	assert_int_equal(bed->second.count[STORE_COPY], 4);
@@ -999,6 +999,43 @@ static void test_extended_copy__preempted_and_aborted(void **state)
 	scsi_nexus_destroy(other);
 }
 
+/* A source that hangs keeps nobody from fencing the destination. */
+static void test_extended_copy__preempted_while_it_reads(void **state)
+{
+	struct bed *bed = *state;
+	static struct xlist list;
+	struct scsi_nexus *first = bed->nexus;
+	struct scsi_nexus *other = bed_nexus(bed, "iqn.2026-11.test:other,i,0x400000000002");
+	struct bed_cmd cmd;
+
+	bed->nexus = other;
+	bed_clear_attention(bed);
+	bed->nexus = first;
+	reserve_out(bed, first, 1, 0, 0);
+	reserve_out(bed, first, 1, 1, 1);
+	reserve_out(bed, other, 1, 0, 0);
+	list_begin(&list, true, 0);
+	list.bytes[15] = 0x01; /* IMMED */
+	list_cscd(&list, bed->lu);
+	list_cscd(&list, bed->second_lu);
+	list_segment(&list, 0, 1, 0, 0, 4000);
+	list_finish(&list, bed, &cmd, 0x12345678);
+	bed->store.hold = true;
+	assert_int_equal(bed_run(&cmd), 0x00);
+	bed_turns(bed, 10);
+	assert_int_equal(bed->store.held_count, 4);
+	preempt(bed, &cmd, other, 0x05);
+	bed_wait(&cmd);
+	assert_int_equal(cmd.cmd.status, 0x00);
+	bed_release(&cmd);
+	bed->store.hold = false;
+	while (bed->store.held_count > 0)
+		bed_store_finish(bed, 0);
+	bed_turns(bed, 20);
+	assert_int_equal(bed->second.count[STORE_WRITE], 0);
+	scsi_nexus_destroy(other);
+}
+
 /* Nor whoever has gone in between. */
 static void test_extended_copy__preempted_when_gone(void **state)
 {
@@ -1046,7 +1083,7 @@ static void test_extended_copy__preempted(void **state)
 	scsi_nexus_destroy(other);
 }
 
-/* Two who preempt each other's victim both wait for its copy. */
+/* Whoever comes second waits for what the first waits for, too. */
 static void test_extended_copy__preempted_and_reset(void **state)
 {
 	struct bed *bed = *state;
@@ -1068,7 +1105,7 @@ static void test_extended_copy__preempted_and_reset(void **state)
 	scsi_task_management(&at_0);
 	bed_turns(bed, 5);
 	assert_int_equal(cmd.completions, 0);
-	assert_int_equal(resets_done, 0);
+	assert_int_equal(resets_done, 1);
 	finish_all(bed);
 	bed_wait(&cmd);
 	bed_release(&cmd);
@@ -1195,6 +1232,7 @@ int main(void)
 		CASE(test_extended_copy__where_another_has_reserved),
 		CASE(test_extended_copy__persistent_reservations),
 		CASE(test_extended_copy__preempted_and_aborted),
+		CASE(test_extended_copy__preempted_while_it_reads),
 		CASE(test_extended_copy__preempted_when_gone),
 		CASE(test_extended_copy__preempted),
 		CASE(test_extended_copy__preempted_and_reset),
