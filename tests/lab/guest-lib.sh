@@ -147,9 +147,17 @@ iface_of() { # TRANSPORT
 	if [ "$1" = tcp ]; then echo default; else echo "$1"; fi
 }
 
-# Prints one line for each portal of each target.
+# Prints one line for each portal of each target. Now and then Debian's iscsiadm cannot do it
+# over iSER, or crashes (docs/lab.md): that is tried again.
 initiator_discover() { # TRANSPORT ADDRESS
-	timeout 120 iscsiadm -m discovery -t sendtargets -p "$2" -I "$(iface_of "$1")"
+	local try status
+	for try in 1 2 3; do
+		status=0
+		timeout 120 iscsiadm -m discovery -t sendtargets -p "$2" -I "$(iface_of "$1")" || status=$?
+		[ "$status" -ne 0 ] || break
+		echo "iscsiadm ended with status $status, try $try" >&2
+	done
+	return "$status"
 }
 
 # Settings are iscsiadm's: node.conn[0].iscsi.HeaderDigest=CRC32C
