@@ -7,7 +7,7 @@ _HEAD = """# Conformance
 Written by `tests/conformance/report`; do not edit. The suite is libiscsi's `iscsi-test-cu`, as Debian has it and as its developers have it now (docs/hacking.md tells how to
 build that and how to renew this page): one process for each test, `--dataloss --allow-sanitize -V`. CUnit counts a skip as a pass; here they are told apart. A test
 that fails or is skipped without a reason in `tests/conformance/reasons`, or a reason that is not needed any more, is an error. Over iSER, in [the lab](lab.md), there is Debian's client
-alone (the newest cannot log in by it), and each family runs on one of two disks only.
+alone (the newest cannot log in by it), and each family runs on one disk of a group only.
 
 ## The runs
 
