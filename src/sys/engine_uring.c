@@ -29,6 +29,9 @@
 #define TOKEN_IGNORE UINT64_C(0)
 #define TOKEN_WAKE UINT64_C(1)
 
+/* op->state of an operation that is in no queue of others any more */
+enum { STATE_CANCELLED = 1 };
+
 struct uring {
 	struct engine engine;
 	struct io_uring ring;
@@ -217,8 +220,10 @@ static void uring_cancel(struct engine *engine, struct io_op *op)
 	struct io_uring_sqe *sqe;
 
 	if (op->code == IO_WORK) {
-		if (workers_cancel(uring->workers, op))
+		if (op->state != STATE_CANCELLED && workers_cancel(uring->workers, op)) {
+			op->state = STATE_CANCELLED;
 			list_push_back(&uring->cancelled, &op->link);
+		}
 		return;
 	}
 	if (list_is_linked(&op->link)) { /* in the backlog, or cancelled already */

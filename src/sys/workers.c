@@ -20,6 +20,7 @@ struct workers {
 	pthread_mutex_t lock;
 	pthread_cond_t work_there;
 	struct list queue;
+	unsigned queued;
 	unsigned started;
 	unsigned idle;
 	bool ending;
@@ -78,6 +79,7 @@ static void *worker_main(void *argument)
 			workers->idle--;
 			continue;
 		}
+		workers->queued--;
 		pthread_mutex_unlock(&workers->lock);
 		op = container_of(node, struct io_op, link);
 		op->res = run_op(op);
@@ -110,11 +112,14 @@ void workers_submit(struct workers *workers, struct io_op *op)
 
 	pthread_mutex_lock(&workers->lock);
 	list_push_back(&workers->queue, &op->link);
-	if (workers->idle == 0 && workers->started < workers->most)
+	workers->queued++;
+	/* A thread that was signalled and has not run yet is idle still: it takes only one. */
+	if (workers->queued > workers->idle && workers->started < workers->most)
 		rc = start_one(workers);
 	/* Without any thread nobody would ever come for it. */
 	if (rc < 0 && workers->started == 0) {
 		list_remove(&op->link);
+		workers->queued--;
 		op->res = rc;
 		finish(workers, op);
 	} else {
@@ -130,6 +135,7 @@ bool workers_cancel(struct workers *workers, struct io_op *op)
 	pthread_mutex_lock(&workers->lock);
 	waiting = list_is_linked(&op->link);
 	list_remove(&op->link);
+	workers->queued -= waiting;
 	pthread_mutex_unlock(&workers->lock);
 	return waiting;
 }
@@ -164,6 +170,7 @@ int workers_create(unsigned most, int wake_fd, struct workers **out)
 		return -ENOMEM;
 	workers->most = most;
 	workers->wake_fd = wake_fd;
+	workers->queued = 0;
 	workers->started = 0;
 	workers->idle = 0;
 	workers->ending = false;
