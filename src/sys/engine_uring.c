@@ -360,8 +360,10 @@ static unsigned uring_turn(struct engine *engine, int timeout_ms)
 		enable(uring);
 	arm_wake(uring);
 	drain_backlog(uring);
-	if (!list_is_empty(&uring->cancelled) || !list_is_empty(&uring->backlog) ||
-	    io_uring_cq_ready(&uring->ring) > 0 || workers_have_finished(uring->workers))
+	/* Where the ring was too full for the wake-up, nothing would end the wait. */
+	if (!uring->wake_armed || !list_is_empty(&uring->cancelled) ||
+	    !list_is_empty(&uring->backlog) || io_uring_cq_ready(&uring->ring) > 0 ||
+	    workers_have_finished(uring->workers))
 		timeout_ms = 0;
 	enter(uring, timeout_ms);
 	count += complete_cancelled(uring);
