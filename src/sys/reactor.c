@@ -42,6 +42,7 @@ struct reactor {
 	struct timers timers;
 	struct list deferred;
 	struct list pollers;
+	struct list_node *next_poller;	/* while they run */
 	struct busy busy;
 	int wake_fd;
 	pthread_t thread;
@@ -228,21 +229,25 @@ void reactor_poller_add(struct reactor *reactor, struct poller *poller)
 
 void reactor_poller_remove(struct reactor *reactor, struct poller *poller)
 {
-	(void)reactor;
+	if (reactor->next_poller == &poller->link)
+		reactor->next_poller = poller->link.next;
 	list_remove(&poller->link);
 }
 
 static bool run_pollers(struct reactor *reactor)
 {
-	struct list_node *node;
-	struct list_node *next;
+	struct list_node *node = reactor->pollers.head.next;
 	bool busy = false;
 
-	LIST_FOR_EACH_SAFE(node, next, &reactor->pollers) {
+	/* One may remove any other. */
+	while (node != &reactor->pollers.head) {
 		struct poller *poller = container_of(node, struct poller, link);
 
+		reactor->next_poller = node->next;
 		busy |= poller->poll(poller);
+		node = reactor->next_poller;
 	}
+	reactor->next_poller = NULL;
 	return busy;
 }
 
@@ -372,8 +377,11 @@ void reactor_peer_waits(struct reactor *reactor, bool waits)
 unsigned reactor_turn(struct reactor *reactor, int wait_ms)
 {
 	unsigned events = 0;
+	bool busy = run_pollers(reactor);
 
-	if (run_pollers(reactor) || !list_is_empty(&reactor->deferred))
+	/* Pollers, and what was deferred to the last turn's end, may have given memory back. */
+	arena_serve(reactor->arena);
+	if (busy || !list_is_empty(&reactor->deferred))
 		wait_ms = 0;
 	reactor->is_clock_old = true;
 	events += wait_for_work(reactor, timeout_of(reactor, wait_ms));

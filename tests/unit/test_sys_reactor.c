@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -351,6 +352,52 @@ static void test_work__runs_and_answers(void **state)
 	}
 }
 
+struct meeting {
+	sem_t met;
+};
+
+static int wait_for_other(void *argument)
+{
+	struct meeting *meeting = argument;
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 30;
+	while (sem_timedwait(&meeting->met, &until) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static int come_to_meeting(void *argument)
+{
+	struct meeting *meeting = argument;
+
+	return sem_post(&meeting->met);
+}
+
+/* One idle worker is one: it does not keep a second call from getting a thread of its own. */
+static void test_work__does_not_wait_behind_another(void **state)
+{
+	struct fixture *fixture = fixture_of(state);
+	struct call first, slow, quick;
+	struct meeting meeting;
+
+	assert_int_equal(sem_init(&meeting.met, 0, 1), 0);
+	call_init(&first);
+	reactor_work(fixture->reactor, &first.op, wait_for_other, &meeting);
+	run_until(fixture, &first);
+	usleep(20000);	/* its thread goes to sleep, most likely */
+	call_init(&slow);
+	call_init(&quick);
+	reactor_work(fixture->reactor, &slow.op, wait_for_other, &meeting);
+	reactor_work(fixture->reactor, &quick.op, come_to_meeting, &meeting);
+	run_until(fixture, &quick);
+	run_until(fixture, &slow);
+	assert_int_equal(slow.res, 0);
+	sem_destroy(&meeting.met);
+}
+
 /* More operations at once than the ring has entries. */
 static void test_submit__beyond_the_ring(void **state)
 {
@@ -396,6 +443,101 @@ static void test_timer__never_early(void **state)
 	clock_manual_advance(&fixture->clock, 2 * CLOCK_NS_PER_MS);
 	reactor_turn(fixture->reactor, 0);
 	assert_int_equal(counted.count, 1);
+}
+
+/* What comes back after the line was served serves it before the reactor sleeps. */
+struct returning {
+	struct deferred deferred;
+	struct arena_waiter waiter;
+	struct reactor *reactor;
+	struct arena *arena;
+	struct extents held;
+	struct extents wanted;
+	bool served;
+};
+
+static void give_all(struct deferred *deferred)
+{
+	struct returning *returning = container_of(deferred, struct returning, deferred);
+
+	arena_give(returning->arena, &returning->held);
+}
+
+/* Who has memory has work: what it does is not what is tested here. */
+static void returned(struct arena_waiter *waiter)
+{
+	struct returning *returning = container_of(waiter, struct returning, waiter);
+
+	returning->served = true;
+	reactor_defer(returning->reactor, &returning->deferred);
+}
+
+static void test_turn__memory_given_back_late_is_passed_on(void **state)
+{
+	struct fixture *fixture = fixture_of(state);
+	struct returning returning = {
+		.deferred.run = give_all,
+		.waiter = { .length = EXTENT_MAX, .ready = returned },
+		.reactor = fixture->reactor,
+		.arena = reactor_arena(fixture->reactor),
+	};
+	struct reactor_info before, after;
+
+	extents_init(&returning.held);
+	extents_init(&returning.wanted);
+	while (arena_take(returning.arena, &returning.held,
+			  returning.held.length + EXTENT_MAX) == 0)
+		;
+	returning.waiter.extents = &returning.wanted;
+	assert_int_equal(arena_wait(returning.arena, &returning.waiter), 0);
+	reactor_defer(fixture->reactor, &returning.deferred);
+	reactor_turn(fixture->reactor, -1);
+	reactor_get_info(fixture->reactor, &before);
+	reactor_turn(fixture->reactor, 1000);
+	reactor_get_info(fixture->reactor, &after);
+	assert_true(returning.served);
+	assert_int_equal(after.sleeps, before.sleeps);
+	arena_give(returning.arena, &returning.wanted);
+}
+
+struct pair_of_pollers {
+	struct poller first;
+	struct poller second;
+	struct reactor *reactor;
+	unsigned polled[2];
+};
+
+static bool poll_first(struct poller *poller)
+{
+	struct pair_of_pollers *pair = container_of(poller, struct pair_of_pollers, first);
+
+	pair->polled[0]++;
+	reactor_poller_remove(pair->reactor, &pair->first);
+	reactor_poller_remove(pair->reactor, &pair->second);
+	return false;
+}
+
+static bool poll_second(struct poller *poller)
+{
+	container_of(poller, struct pair_of_pollers, second)->polled[1]++;
+	return false;
+}
+
+static void test_poller_remove__from_another_poller(void **state)
+{
+	struct fixture *fixture = fixture_of(state);
+	struct pair_of_pollers pollers = {
+		.first.poll = poll_first,
+		.second.poll = poll_second,
+		.reactor = fixture->reactor,
+	};
+
+	reactor_poller_add(fixture->reactor, &pollers.first);
+	reactor_poller_add(fixture->reactor, &pollers.second);
+	reactor_turn(fixture->reactor, 0);
+	reactor_turn(fixture->reactor, 0);
+	assert_int_equal(pollers.polled[0], 1);
+	assert_int_equal(pollers.polled[1], 0);
 }
 
 static void deferred_count(struct deferred *deferred)
@@ -487,6 +629,107 @@ static void test_send__epoll(void **state)
 	test_send__between_threads(ENGINE_EPOLL);
 }
 
+/* --- a full ring --- */
+
+enum { FULL_DEPTH = 64 };
+
+struct filling {
+	struct message fill;
+	struct message last;
+	struct reactor *reactor;
+	struct call calls[FULL_DEPTH];
+	struct iovec iov[FULL_DEPTH];
+	struct msghdr header[FULL_DEPTH];
+	char byte[FULL_DEPTH];
+	int fds[FULL_DEPTH][2];
+	int ended[2];
+	int filled[2];
+};
+
+static void fill_ring(struct message *message)
+{
+	struct filling *filling = container_of(message, struct filling, fill);
+
+	for (unsigned i = 0; i < FULL_DEPTH; i++)
+		reactor_recvmsg(filling->reactor, &filling->calls[i].op, filling->fds[i][0],
+				&filling->header[i], false);
+	assert_int_equal(write(filling->filled[1], "x", 1), 1);
+}
+
+static void last_delivered(struct message *message)
+{
+	struct filling *filling = container_of(message, struct filling, last);
+
+	assert_int_equal(write(filling->ended[1], "x", 1), 1);
+}
+
+/* The wake-up has its place even where everything else took the whole ring. */
+static void test_send__wakes_with_a_full_ring(void **state)
+{
+	struct memory_config memory_config = { 0 };
+	struct reactor_config config = { .cpu = -1,
+					 .engine = ENGINE_URING,
+					 .queue_depth = FULL_DEPTH,
+					 .arena_bytes = MIB };
+	struct filling *filling = calloc(1, sizeof(*filling));
+	struct pollfd pollfd;
+	struct reactor_info info;
+	struct memory *memory;
+	char byte;
+
+	(void)state;
+	assert_non_null(filling);
+	assert_int_equal(memory_create(&memory_config, &memory), 0);
+	config.memory = memory;
+	if (reactor_create(&config, &filling->reactor) < 0) {
+		memory_destroy(memory);
+		free(filling);
+		skip();
+	}
+	assert_int_equal(pipe(filling->ended), 0);
+	assert_int_equal(pipe(filling->filled), 0);
+	for (unsigned i = 0; i < FULL_DEPTH; i++) {
+		pair(filling->fds[i]);
+		call_init(&filling->calls[i]);
+		filling->iov[i] = (struct iovec){ &filling->byte[i], 1 };
+		filling->header[i].msg_iov = &filling->iov[i];
+		filling->header[i].msg_iovlen = 1;
+	}
+	filling->fill.deliver = fill_ring;
+	filling->last.deliver = last_delivered;
+	assert_int_equal(reactor_start(filling->reactor), 0);
+	/* It shall be asleep: the message then comes through the wake-up, which is used up. */
+	do {
+		usleep(1000);
+		reactor_get_info(filling->reactor, &info);
+	} while (info.sleeps == 0);
+	usleep(20000);
+	reactor_send(filling->reactor, &filling->fill);
+	assert_int_equal(read(filling->filled[0], &byte, 1), 1);
+	usleep(20000);
+	reactor_send(filling->reactor, &filling->last);
+	pollfd = (struct pollfd){ .fd = filling->ended[0], .events = POLLIN };
+	assert_int_equal(poll(&pollfd, 1, 30000), 1);
+	/* The end of each stream ends the operation that waits there. */
+	for (unsigned i = 0; i < FULL_DEPTH; i++)
+		close(filling->fds[i][1]);
+	do {
+		usleep(1000);
+		reactor_get_info(filling->reactor, &info);
+	} while (info.completions < FULL_DEPTH);
+	reactor_stop(filling->reactor);
+	reactor_join(filling->reactor);
+	for (unsigned i = 0; i < FULL_DEPTH; i++)
+		close(filling->fds[i][0]);
+	reactor_destroy(filling->reactor);
+	memory_destroy(memory);
+	close(filling->ended[0]);
+	close(filling->ended[1]);
+	close(filling->filled[0]);
+	close(filling->filled[1]);
+	free(filling);
+}
+
 #define BOTH(name)                                                                    \
 	{ #name " (uring)", name, set_up_uring, tear_down, NULL },                    \
 	{ #name " (epoll)", name, set_up_epoll, tear_down, NULL }
@@ -504,6 +747,10 @@ int main(void)
 		BOTH(test_submit__beyond_the_ring),
 		BOTH(test_timer__never_early),
 		BOTH(test_defer__once_each_turn),
+		BOTH(test_turn__memory_given_back_late_is_passed_on),
+		BOTH(test_poller_remove__from_another_poller),
+		BOTH(test_work__does_not_wait_behind_another),
+		cmocka_unit_test(test_send__wakes_with_a_full_ring),
 		cmocka_unit_test(test_send__uring),
 		cmocka_unit_test(test_send__epoll),
 	};
