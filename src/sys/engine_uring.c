@@ -28,6 +28,8 @@
 /* user_data of completions that belong to no operation */
 #define TOKEN_IGNORE UINT64_C(0)
 #define TOKEN_WAKE UINT64_C(1)
+/* Before Linux 5.11 liburing waits with a limit by an operation of its own, which has this. */
+#define TOKEN_TIMEOUT ((uint64_t)LIBURING_UDATA_TIMEOUT)
 
 /* op->state of an operation that is in no queue of others any more */
 enum { STATE_CANCELLED = 1 };
@@ -310,7 +312,7 @@ static unsigned harvest(struct uring *uring)
 
 			if (token == TOKEN_WAKE)
 				uring->wake_armed = false;
-			if (token == TOKEN_WAKE || token == TOKEN_IGNORE)
+			if (token == TOKEN_WAKE || token == TOKEN_IGNORE || token == TOKEN_TIMEOUT)
 				continue;
 			ops[count] = (struct io_op *)(uintptr_t)token;
 			ops[count++]->res = cqes[i]->res;
