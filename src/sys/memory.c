@@ -133,41 +133,57 @@ static int populate(struct region *region)
 	return 0;
 }
 
-static int map_region(struct memory *memory, struct region *region, size_t length, int node)
+/* Places what is mapped and brings it in; unmaps it where that fails. */
+static int settle(struct region *region, int node)
 {
-	enum memory_mode huge = memory->config.huge_pages;
 	int rc;
 
-	region->length = (length + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-	if (huge != MEMORY_OFF) {
-		region->base = map_huge(region->length);
-		region->pages = PAGE_HUGE;
-		if (region->base == NULL && huge == MEMORY_ON)
-			return -ENOMEM;
-	}
-	if (region->base == NULL) {
-		region->base = map_aligned(region->length);
-		if (region->base == NULL)
-			return -ENOMEM;
-		region->pages = PAGE_SMALL;
-		if (huge != MEMORY_OFF && thp_is_enabled() &&
-		    madvise(region->base, region->length, MADV_HUGEPAGE) == 0)
-			region->pages = PAGE_THP;
-	}
 	place(region, node);
 	rc = populate(region);
 	if (rc < 0)
-		goto unmap;
+		munmap(region->base, region->length);
+	return rc;
+}
+
+static int map_huge_pages(struct region *region, int node)
+{
+	region->base = map_huge(region->length);
+	region->pages = PAGE_HUGE;
+	return region->base == NULL ? -ENOMEM : settle(region, node);
+}
+
+static int map_ordinary_pages(struct region *region, int node, bool with_thp)
+{
+	region->base = map_aligned(region->length);
+	region->pages = PAGE_SMALL;
+	if (region->base == NULL)
+		return -ENOMEM;
+	if (with_thp && thp_is_enabled() &&
+	    madvise(region->base, region->length, MADV_HUGEPAGE) == 0)
+		region->pages = PAGE_THP;
+	return settle(region, node);
+}
+
+static int map_region(struct memory *memory, struct region *region, size_t length, int node)
+{
+	enum memory_mode huge = memory->config.huge_pages;
+	int rc = -ENOMEM;
+
+	region->length = (length + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	if (huge != MEMORY_OFF)
+		rc = map_huge_pages(region, node);
+	/* A control group or a cpuset may keep us from huge pages that were promised. */
+	if (rc < 0 && huge != MEMORY_ON)
+		rc = map_ordinary_pages(region, node, huge != MEMORY_OFF);
+	if (rc < 0)
+		return rc;
 	if (memory->config.lock != MEMORY_OFF)
 		region->locked = mlock(region->base, region->length) == 0;
 	if (!region->locked && memory->config.lock == MEMORY_ON) {
-		rc = -EPERM;
-		goto unmap;
+		munmap(region->base, region->length);
+		return -EPERM;
 	}
 	return 0;
-unmap:
-	munmap(region->base, region->length);
-	return rc;
 }
 
 /* --- telling the registrars; under the lock --- */
