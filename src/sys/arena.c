@@ -158,6 +158,16 @@ static unsigned order_for(uint32_t remaining)
 	return order;
 }
 
+/* The largest extent that REMAINING bytes, in whole pages, fill: nothing is wasted. */
+static unsigned exact_order_for(uint32_t remaining)
+{
+	unsigned order = 0;
+
+	while (order < ORDER_MAX && (EXTENT_MIN << (order + 1)) <= remaining)
+		order++;
+	return order;
+}
+
 static void extents_append(struct arena *arena, struct extents *extents, unsigned order,
 			   size_t block)
 {
@@ -182,12 +192,13 @@ static void extents_cut(struct arena *arena, struct extents *extents, unsigned k
 }
 
 static int extents_grow(struct arena *arena, struct extents *extents, uint32_t length,
-			size_t floor)
+			size_t floor, bool is_exact)
 {
 	unsigned keep = extents->count;
 
 	while (extents->length < length) {
-		unsigned order = order_for(length - extents->length);
+		uint32_t remaining = length - extents->length;
+		unsigned order = is_exact ? exact_order_for(remaining) : order_for(remaining);
 		size_t block;
 
 		if (extents->count == EXTENTS_MAX)
@@ -224,22 +235,19 @@ int arena_take(struct arena *arena, struct extents *extents, uint32_t length)
 {
 	if (!list_is_empty(&arena->line))
 		return -EAGAIN;
-	return extents_grow(arena, extents, length, floor_of(arena));
+	return extents_grow(arena, extents, length, floor_of(arena), false);
 }
 
 int arena_take_reserved(struct arena *arena, struct extents *extents, uint32_t length)
 {
 	uint32_t before = extents->length;
-	uint32_t used;
 
-	if (extents_grow(arena, extents, length, 0) < 0)
+	/* What an extent has beyond the pages asked for would be another's part. */
+	length = (length + EXTENT_MIN - 1) & ~(EXTENT_MIN - 1);
+	if (extents_grow(arena, extents, length, 0, true) < 0)
 		return -EAGAIN;
-	/* What was rounded up beyond the page was nobody's part. */
-	used = min(extents->length, (length + EXTENT_MIN - 1) & ~(EXTENT_MIN - 1));
-	if (used > before) {
-		extents->reserved += used - before;
-		arena->reserve_used += used - before;
-	}
+	extents->reserved += extents->length - before;
+	arena->reserve_used += extents->length - before;
 	return 0;
 }
 
@@ -279,7 +287,8 @@ void arena_serve(struct arena *arena)
 	while ((node = list_front(&arena->line)) != NULL) {
 		struct arena_waiter *waiter = container_of(node, struct arena_waiter, link);
 
-		if (extents_grow(arena, waiter->extents, waiter->length, floor_of(arena)) < 0)
+		if (extents_grow(arena, waiter->extents, waiter->length, floor_of(arena),
+				 false) < 0)
 			return;
 		arena_wait_cancel(arena, waiter);
 		waiter->ready(waiter);

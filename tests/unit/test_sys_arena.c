@@ -184,6 +184,45 @@ static void join_line(struct fixture *fixture, struct customer *customer, unsign
 	assert_int_equal(arena_wait(fixture->arena, &customer->waiter), 0);
 }
 
+/* Every part that was set aside can be had, also where its size is no power of two. */
+static void test_arena_take_reserved__every_part_is_there(void **state)
+{
+	enum { PART = 12288, PARTS = 300, ORDINARY = 2048 };
+	struct fixture *fixture = *state;
+	struct extents *parts = calloc(PARTS, sizeof(*parts));
+	struct extents *ordinary = calloc(ORDINARY, sizeof(*ordinary));
+	struct customer last;
+	unsigned taken = 0;
+	unsigned turn = 0;
+
+	assert_int_equal(arena_reserve(fixture->arena, (size_t)PART * PARTS), 0);
+	/* Whether ordinary takers come before or in between, and whatever their sizes. */
+	for (unsigned i = 0; i < PARTS; i++) {
+		while (i % 100 == 0 && taken < ORDINARY) {
+			extents_init(&ordinary[taken]);
+			if (arena_take(fixture->arena, &ordinary[taken],
+				       i == 0 ? 65536 : 4096) < 0)
+				break;
+			taken++;
+		}
+		extents_init(&parts[i]);
+		assert_int_equal(arena_take_reserved(fixture->arena, &parts[i], PART), 0);
+	}
+	while (taken > 0)
+		arena_give(fixture->arena, &ordinary[--taken]);
+	/* And what was not set aside is all there for those in line who hold the parts. */
+	join_line(fixture, &last, &turn, 4 * MIB);
+	arena_serve(fixture->arena);
+	assert_int_equal(last.served, 1);
+	arena_give(fixture->arena, &last.extents);
+	for (unsigned i = 0; i < PARTS; i++)
+		arena_give(fixture->arena, &parts[i]);
+	arena_unreserve(fixture->arena, (size_t)PART * PARTS);
+	assert_int_equal(free_bytes(fixture), 8 * MIB);
+	free(parts);
+	free(ordinary);
+}
+
 static void test_arena_wait__serves_in_order_and_nobody_overtakes(void **state)
 {
 	struct fixture *fixture = *state;
@@ -377,6 +416,7 @@ int main(void)
 		CASE(test_arena_take__random_never_overlaps),
 		CASE(test_arena_take__too_many_pieces_is_short),
 		CASE(test_arena_reserve__ordinary_takers_leave_it),
+		CASE(test_arena_take_reserved__every_part_is_there),
 		CASE(test_arena_wait__serves_in_order_and_nobody_overtakes),
 		CASE(test_arena_wait__grows_what_is_held),
 		CASE(test_arena_wait__impossible_is_refused),

@@ -22,7 +22,8 @@
  * Linux 5.10: no flags of the newer ones, and a timeout is an operation of its
  * own, whose completion lies in the ring beside ours.
  */
-int io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *params)
+int io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
+			       struct io_uring_params *params)
 {
 	int (*real)(unsigned, struct io_uring *, struct io_uring_params *) =
 		(int (*)(unsigned, struct io_uring *, struct io_uring_params *))(uintptr_t)dlsym(
