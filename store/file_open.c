@@ -408,6 +408,7 @@ int file_open(const struct store_config *config, struct store **out, struct stor
 
 void file_close(struct store *store)
 {
+	struct flock unlocked = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
 	struct file_store *file = file_of(store);
 	bool was_used = false;
 
@@ -426,8 +427,11 @@ void file_close(struct store *store)
 			  file->path, strerror(errno));
 	if (file->fd >= 0 && file->fd != file->buffered_fd)
 		close(file->fd);
-	if (file->buffered_fd >= 0)
+	/* A ring that the file was registered with keeps it open a while longer, and its lock. */
+	if (file->buffered_fd >= 0) {
+		fcntl(file->buffered_fd, F_OFD_SETLK, &unlocked);
 		close(file->buffered_fd);
+	}
 	if (file->zeroes != MAP_FAILED && file->zeroes != NULL)
 		munmap(file->zeroes, ZEROES_BYTES);
 	free(file->lanes);

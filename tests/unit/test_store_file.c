@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,6 +257,44 @@ static void test_file_open__one_writer_or_many_readers(void **state)
 	store_close(first);
 	store_close(second);
 	store_close(rig_open(&place.rig, &what));
+	place_end(&place);
+}
+
+struct reading {
+	struct place *place;
+	struct store *store;
+	int rc;
+};
+
+static void *read_once(void *argument)
+{
+	struct reading *reading = argument;
+	uint8_t data[4096];
+
+	reading->rc = rig_read(&reading->place->rig, reading->store, 0, data, sizeof(data));
+	return NULL;
+}
+
+/*
+ * As at the daemon's end: the reactor's thread has ended, and its ring keeps the file for as
+ * long as it takes the kernel to clear it away. Who starts anew then shall not find it locked.
+ */
+static void test_file_close__whoever_comes_next_finds_no_lock(void **state)
+{
+	static const struct way way = { ENGINE_URING, "off", "/var/tmp" };
+	struct place place;
+	struct reading reading = { .place = &place };
+	pthread_t thread;
+
+	(void)state;
+	if (!place_make(&place, &way))
+		skip();
+	reading.store = open_store(&place, "size=1M");
+	assert_int_equal(pthread_create(&thread, NULL, read_once, &reading), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(reading.rc, 0);
+	store_close(reading.store);
+	store_close(open_store(&place, "size=1M"));
 	place_end(&place);
 }
 
@@ -645,6 +684,7 @@ int main(void)
 		cmocka_unit_test(test_file_open__refuses_clearly),
 		cmocka_unit_test(test_file_open__read_only),
 		cmocka_unit_test(test_file_open__one_writer_or_many_readers),
+		cmocka_unit_test(test_file_close__whoever_comes_next_finds_no_lock),
 		cmocka_unit_test(test_file_open__identity_comes_from_the_setting_only),
 		cmocka_unit_test(test_file_describe__names_the_path_it_took),
 		cmocka_unit_test(test_file_describe__counts_what_did_not_fit),
