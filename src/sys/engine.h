@@ -32,6 +32,8 @@ struct engine_ops {
 	bool (*has_events)(struct engine *engine);
 	void (*fd_register)(struct engine *engine, int fd);
 	void (*fd_forget)(struct engine *engine, int fd);
+	/* On the reactor's thread, before it ends: nothing here keeps a descriptor open any more. */
+	void (*let_go)(struct engine *engine);
 	void (*describe)(const struct engine *engine, struct reactor_info *info);
 	void (*destroy)(struct engine *engine);
 };

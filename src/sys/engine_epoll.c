@@ -315,6 +315,11 @@ static void epoll_fd_forget(struct engine *engine, int fd)
 	memset(watch, 0, sizeof(*watch));
 }
 
+static void epoll_let_go(struct engine *engine)
+{
+	(void)engine;
+}
+
 static void epoll_describe(const struct engine *engine, struct reactor_info *info)
 {
 	const struct epoll *epoll = container_of(engine, const struct epoll, engine);
@@ -342,6 +347,7 @@ static const struct engine_ops epoll_ops = {
 	.has_events = epoll_has_events,
 	.fd_register = epoll_fd_register,
 	.fd_forget = epoll_fd_forget,
+	.let_go = epoll_let_go,
 	.describe = epoll_describe,
 	.destroy = epoll_destroy,
 };

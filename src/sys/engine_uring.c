@@ -397,6 +397,16 @@ static void uring_fd_forget(struct engine *engine, int fd)
 	uring->registered[fd] = 0;
 }
 
+/*
+ * Nobody else may change the set of a ring with a single issuer, and the kernel
+ * takes its time to clear a ring away: whoever opens a device next finds it busy.
+ */
+static void uring_let_go(struct engine *engine)
+{
+	for (int fd = 0; fd < (int)FILES_MAX; fd++)
+		uring_fd_forget(engine, fd);
+}
+
 static void uring_describe(const struct engine *engine, struct reactor_info *info)
 {
 	const struct uring *uring = container_of(engine, const struct uring, engine);
@@ -431,6 +441,7 @@ static const struct engine_ops uring_ops = {
 	.has_events = uring_has_events,
 	.fd_register = uring_fd_register,
 	.fd_forget = uring_fd_forget,
+	.let_go = uring_let_go,
 	.describe = uring_describe,
 	.destroy = uring_destroy,
 };

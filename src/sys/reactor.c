@@ -433,6 +433,7 @@ static void *thread_main(void *argument)
 				    reactor->config.cpu, strerror(rc));
 	}
 	reactor_run(reactor);
+	reactor->engine->ops->let_go(reactor->engine);
 	return NULL;
 }
 
