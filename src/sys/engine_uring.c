@@ -49,7 +49,7 @@ struct uring {
 	uint64_t wake_value;
 	bool enabled;		/* on the thread that owns it */
 	bool has_files;
-	bool has_buffers;
+	_Atomic bool has_buffers;	/* set by the first turn, while others may ask for it */
 	bool has_poll_first;
 	bool wake_armed;
 	uint8_t registered[FILES_MAX];
