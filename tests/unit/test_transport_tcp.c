@@ -533,6 +533,25 @@ static int find_peer_fd(int fd)
 	return -1;
 }
 
+/* As a ring does before Linux 6.13: what it has registered is let go some time later. */
+static void test_tcp__peer_sees_the_end_though_the_kernel_keeps_the_socket(void **state)
+{
+	struct rig *rig = rig_of(state);
+	uint8_t byte;
+	int fd, kept;
+
+	start_listening(rig, "127.0.0.1");
+	fd = dial_and_wait(rig, "127.0.0.1");
+	kept = dup(find_peer_fd(fd));
+	assert_true(kept >= 0);
+	transport_terminate(rig->conn, false);
+	run_until_end(rig);
+	assert_int_equal(client_read(rig, fd, &byte, 1), 0);
+	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+	close(kept);
+	close(fd);
+}
+
 static int option_of(int fd, int level, int option)
 {
 	int value = -1;
@@ -698,6 +717,7 @@ int main(void)
 		ON_BOTH(test_tcp__graceful_end_loses_nothing),
 		ON_BOTH(test_tcp__peer_stops_reading),
 		ON_BOTH(test_tcp__peer_resets),
+		ON_BOTH(test_tcp__peer_sees_the_end_though_the_kernel_keeps_the_socket),
 		ON_BOTH(test_tcp__options),
 		ON_BOTH(test_tcp__to_another_reactor),
 		ON_BOTH(test_tcp__not_wanted),

@@ -88,6 +88,12 @@ static void carry_enter(struct stream *stream)
 
 static void close_socket(struct tcp_conn *conn)
 {
+	/*
+	 * Before Linux 6.13 a ring lets go of a registered socket only when everything
+	 * older on it is done, other connections' idle receives too: the peer would
+	 * not hear of the end until then.
+	 */
+	shutdown(conn->fd, SHUT_RDWR);
 	reactor_fd_forget(reactor_of(conn), conn->fd);
 	close(conn->fd);
 	free(conn);
