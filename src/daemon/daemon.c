@@ -234,7 +234,7 @@ static int start_threads(struct daemon *daemon)
 /* Takes down what build and start_threads have made, as far as they came. */
 static void take_down(struct daemon *daemon)
 {
-	isns_stop(daemon->isns);
+	isns_stop(daemon->isns, daemon->signal_fd);
 	control_stop(daemon->control);
 	model_settle(daemon->model);
 	if (daemon->machine != NULL)
@@ -343,7 +343,7 @@ static bool serve(struct daemon *daemon)
 	notify_send("STOPPING=1");
 	log_info("stopping: %s", number == SIGINT ? "SIGINT" : "SIGTERM");
 	/* First: nobody shall be sent here any more. */
-	isns_stop(daemon->isns);
+	isns_stop(daemon->isns, daemon->signal_fd);
 	daemon->isns = NULL;
 	model_shutdown(daemon->model, daemon->config->shutdown_grace_s * 1000, drained, daemon);
 	return wait_for_drain(daemon);

@@ -25,7 +25,7 @@
 
 enum {
 	MESSAGE_MAX = ISNS_HEADER_LEN + ISNS_PAYLOAD_MAX,
-	ANSWER_MS = 5000,
+	ANSWER_MS = 5000, /* for all of a message and its answer, however it trickles in */
 	STOP_MS = 2000,
 	RETRY_MIN_S = 2,
 	RETRY_MAX_S = 60,
@@ -45,13 +45,17 @@ struct isns {
 	char source[256];	/* the first target's that is registered: who asks */
 	pthread_t thread;
 	int stop_fd;		/* readable: end */
+	int cancel_fd;		/* the same, of what is waited for just now */
+	uint64_t until_ns;	/* how long that may take */
 	int scn_fd;		/* listens for State Change Notifications, or -1 */
 	int fd;			/* to the server, or -1 */
 	uint16_t scn_port;
 	uint8_t local[16];	/* our address, as the server sees it */
 	uint16_t transaction;
 	bool is_registered;
+	bool may_be_known;	/* to the server, by a registration that was sent */
 	bool has_complained;	/* about the present trouble */
+	struct log_limit changes;
 	uint32_t period_s;
 	uint8_t buffer[MESSAGE_MAX];
 };
@@ -73,22 +77,31 @@ __attribute__((format(printf, 2, 3))) static void complain(struct isns *isns, co
 
 /* --- bytes ------------------------------------------------------------------------- */
 
-/* Waits until FD is ready for EVENTS. 0, -ETIMEDOUT, or -ECANCELED where STOPPABLE and it is the end. */
-static int wait_for(const struct isns *isns, int fd, short events, int timeout_ms, bool stoppable)
+/* From now on, what is waited for must have come within MS milliseconds. */
+static void begin_waiting(struct isns *isns, unsigned ms)
+{
+	isns->until_ns = clock_monotonic_ns() + ms * CLOCK_NS_PER_MS;
+}
+
+/* Waits until FD is ready for EVENTS. 0, -ETIMEDOUT, or -ECANCELED where it is the end. */
+static int wait_for(const struct isns *isns, int fd, short events)
 {
 	struct pollfd fds[] = {
 		{ .fd = fd, .events = events },
-		{ .fd = stoppable ? isns->stop_fd : -1, .events = POLLIN },
+		{ .fd = isns->cancel_fd, .events = POLLIN },
 	};
+	uint64_t now = clock_monotonic_ns();
 
-	if (poll(fds, 2, timeout_ms) < 0)
+	if (now >= isns->until_ns)
+		return -ETIMEDOUT;
+	if (poll(fds, 2, (int)((isns->until_ns - now) / CLOCK_NS_PER_MS) + 1) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (fds[1].revents != 0)
 		return -ECANCELED;
 	return fds[0].revents != 0 ? 0 : -ETIMEDOUT;
 }
 
-static int send_all(struct isns *isns, int fd, const uint8_t *data, size_t length, bool stoppable)
+static int send_all(struct isns *isns, int fd, const uint8_t *data, size_t length)
 {
 	while (length != 0) {
 		ssize_t sent = send(fd, data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -101,17 +114,17 @@ static int send_all(struct isns *isns, int fd, const uint8_t *data, size_t lengt
 		}
 		if (sent < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
-		err = wait_for(isns, fd, POLLOUT, ANSWER_MS, stoppable);
+		err = wait_for(isns, fd, POLLOUT);
 		if (err != 0)
 			return err;
 	}
 	return 0;
 }
 
-static int receive_all(struct isns *isns, int fd, uint8_t *data, size_t length, bool stoppable)
+static int receive_all(struct isns *isns, int fd, uint8_t *data, size_t length)
 {
 	while (length != 0) {
-		int err = wait_for(isns, fd, POLLIN, ANSWER_MS, stoppable);
+		int err = wait_for(isns, fd, POLLIN);
 		ssize_t got;
 
 		if (err != 0)
@@ -130,9 +143,9 @@ static int receive_all(struct isns *isns, int fd, uint8_t *data, size_t length, 
 }
 
 /* Receives a message of one PDU into the buffer. */
-static int receive_message(struct isns *isns, int fd, struct isns_header *header, bool stoppable)
+static int receive_message(struct isns *isns, int fd, struct isns_header *header)
 {
-	int err = receive_all(isns, fd, isns->buffer, ISNS_HEADER_LEN, stoppable);
+	int err = receive_all(isns, fd, isns->buffer, ISNS_HEADER_LEN);
 
 	if (err == 0)
 		err = isns_header_decode(isns->buffer, header);
@@ -140,7 +153,7 @@ static int receive_message(struct isns *isns, int fd, struct isns_header *header
 				(ISNS_FLAG_FIRST | ISNS_FLAG_LAST))
 		err = -EMSGSIZE;
 	if (err == 0)
-		err = receive_all(isns, fd, isns->buffer + ISNS_HEADER_LEN, header->length, stoppable);
+		err = receive_all(isns, fd, isns->buffer + ISNS_HEADER_LEN, header->length);
 	return err;
 }
 
@@ -159,8 +172,7 @@ static struct cursor begin(struct isns *isns, enum isns_function function, uint1
  * Sends what OUT holds and waits for its answer, of which PAYLOAD then holds what
  * follows the status.
  */
-static int ask(struct isns *isns, struct cursor *out, const char *what, struct cursor *payload,
-	       bool stoppable)
+static int ask(struct isns *isns, struct cursor *out, const char *what, struct cursor *payload)
 {
 	size_t length = isns_end(out);
 	struct isns_header header;
@@ -169,9 +181,10 @@ static int ask(struct isns *isns, struct cursor *out, const char *what, struct c
 
 	if (length == 0)
 		return -EMSGSIZE;
-	err = send_all(isns, isns->fd, isns->buffer, length, stoppable);
+	begin_waiting(isns, ANSWER_MS);
+	err = send_all(isns, isns->fd, isns->buffer, length);
 	if (err == 0)
-		err = receive_message(isns, isns->fd, &header, stoppable);
+		err = receive_message(isns, isns->fd, &header);
 	if (err != 0)
 		return err;
 	*payload = cursor_reader(isns->buffer + ISNS_HEADER_LEN, header.length);
@@ -317,6 +330,7 @@ static int register_all(struct isns *isns)
 {
 	struct cursor out = begin(isns, ISNS_DEV_ATTR_REG, ISNS_FLAG_REPLACE);
 	struct registration_text text = { .isns = isns, .out = &out };
+	bool was_known = isns->may_be_known;
 	struct cursor payload;
 	int err;
 
@@ -326,7 +340,11 @@ static int register_all(struct isns *isns)
 	isns_put_u32(&out, ISNS_ENTITY_PROTOCOL, ISNS_ENTITY_PROTOCOL_ISCSI);
 	iscsi_node_visit_portals(isns->node, add_portal, &text);
 	iscsi_node_visit_targets(isns->node, add_target_with_groups, &text);
-	err = ask(isns, &out, "registration", &payload, true);
+	/* Whether it came is not known before the answer, for which a stop does not wait. */
+	isns->may_be_known = true;
+	err = ask(isns, &out, "registration", &payload);
+	if (err == -EACCES)
+		isns->may_be_known = was_known;
 	if (err == 0)
 		note_period(isns, &payload);
 	return err;
@@ -344,7 +362,7 @@ static int register_for_changes(struct isns *isns)
 	isns_put_text(&out, ISNS_ISCSI_NAME, isns->source);
 	isns_put_empty(&out, ISNS_DELIMITER);
 	isns_put_u32(&out, ISNS_ISCSI_SCN_BITMAP, SCN_WANTED);
-	err = ask(isns, &out, "registration for state changes", &payload, true);
+	err = ask(isns, &out, "registration for state changes", &payload);
 	return err == -EACCES ? 0 : err;
 }
 
@@ -352,16 +370,20 @@ static void deregister(struct isns *isns)
 {
 	struct cursor out = begin(isns, ISNS_DEV_DEREG, 0);
 	struct cursor payload;
+	int err;
 
 	isns_put_empty(&out, ISNS_DELIMITER);
 	isns_put_text(&out, ISNS_ENTITY, isns->entity);
-	if (ask(isns, &out, "deregistration", &payload, false) == 0)
+	err = ask(isns, &out, "deregistration", &payload);
+	if (err == 0)
 		log_info("iSNS server %s: deregistered", isns->name);
+	else
+		complain(isns, "cannot deregister: %s", strerror(-err));
 }
 
 /* --- State Change Notifications -------------------------------------------------------- */
 
-static void log_change(const struct isns *isns, const char *name, uint32_t bitmap)
+static void log_change(struct isns *isns, const char *name, uint32_t bitmap)
 {
 	const char *what = "has changed";
 
@@ -369,7 +391,9 @@ static void log_change(const struct isns *isns, const char *name, uint32_t bitma
 		what = "has come";
 	else if (bitmap & (ISNS_SCN_REMOVED | ISNS_SCN_MEMBER_REMOVED))
 		what = "has gone";
-	log_info("iSNS server %s: %.223s %s", isns->name, name, what);
+	/* Anybody can connect and say so. */
+	log_limited(&isns->changes, LOG_LEVEL_INFO, "iSNS server %s: %.223s %s", isns->name, name,
+		    what);
 }
 
 /* The payload of an SCN: our own name, a timestamp, then pairs of bitmap and name (5.6.5.8). */
@@ -396,7 +420,8 @@ static void take_notification(struct isns *isns)
 
 	if (fd < 0)
 		return;
-	if (receive_message(isns, fd, &header, true) == 0 && header.function == ISNS_SCN) {
+	begin_waiting(isns, ANSWER_MS);
+	if (receive_message(isns, fd, &header) == 0 && header.function == ISNS_SCN) {
 		take_changes(isns, cursor_reader(isns->buffer + ISNS_HEADER_LEN, header.length));
 		out = cursor_writer(isns->buffer, sizeof(isns->buffer));
 		isns_begin(&out, ISNS_SCN | ISNS_RESPONSE, ISNS_FLAG_CLIENT, header.transaction);
@@ -404,7 +429,7 @@ static void take_notification(struct isns *isns)
 		isns_put_text(&out, ISNS_ISCSI_NAME, isns->source);
 		length = isns_end(&out);
 		if (length != 0)
-			send_all(isns, fd, isns->buffer, length, true);
+			send_all(isns, fd, isns->buffer, length);
 	}
 	close(fd);
 }
@@ -449,7 +474,8 @@ static void listen_for_changes(struct isns *isns)
 	isns->scn_fd = -1;
 }
 
-static int open_connection(struct isns *isns)
+/* Connects to the server within MS milliseconds. */
+static int open_connection(struct isns *isns, unsigned ms)
 {
 	int error = 0;
 	socklen_t length = sizeof(error);
@@ -461,15 +487,12 @@ static int open_connection(struct isns *isns)
 	if (connect(isns->fd, (struct sockaddr *)&isns->server, isns->server_len) < 0)
 		err = -errno;
 	if (err == -EINPROGRESS) {
-		err = wait_for(isns, isns->fd, POLLOUT, ANSWER_MS, true);
+		begin_waiting(isns, ms);
+		err = wait_for(isns, isns->fd, POLLOUT);
 		if (err == 0 && getsockopt(isns->fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0)
 			err = -error;
 	}
-	if (err != 0)
-		return err;
-	note_local(isns);
-	listen_for_changes(isns);
-	return 0;
+	return err;
 }
 
 static void close_connection(struct isns *isns)
@@ -484,10 +507,13 @@ static void close_connection(struct isns *isns)
 static int renew(struct isns *isns)
 {
 	bool is_news = !isns->is_registered;
-	int err = open_connection(isns);
+	int err = open_connection(isns, ANSWER_MS);
 
-	if (err == 0)
+	if (err == 0) {
+		note_local(isns);
+		listen_for_changes(isns);
 		err = register_all(isns);
+	}
 	if (err == 0)
 		err = register_for_changes(isns);
 	close_connection(isns);
@@ -603,7 +629,7 @@ int isns_start(const struct isns_config *config, struct isns **out, char *error,
 	if (isns->entity[0] == '\0' && gethostname(isns->entity, sizeof(isns->entity) - 1) < 0)
 		snprintf(isns->entity, sizeof(isns->entity), "pinion");
 	iscsi_node_visit_targets(config->node, take_first, isns);
-	isns->stop_fd = eventfd(0, EFD_CLOEXEC);
+	isns->stop_fd = isns->cancel_fd = eventfd(0, EFD_CLOEXEC);
 	err = isns->stop_fd < 0 ? -errno : parse_server(isns, config);
 	/* Without a target there is nothing to say, and nobody to say it. */
 	if (err == 0 && isns->source[0] == '\0') {
@@ -623,7 +649,7 @@ fail:
 	return err;
 }
 
-void isns_stop(struct isns *isns)
+void isns_stop(struct isns *isns, int hurry_fd)
 {
 	uint64_t one = 1;
 
@@ -632,16 +658,9 @@ void isns_stop(struct isns *isns)
 	if (write(isns->stop_fd, &one, sizeof(one)) < 0)
 		log_error("cannot end the iSNS client: %s", strerror(errno));
 	pthread_join(isns->thread, NULL);
-	if (isns->is_registered) {
-		struct pollfd fd = { .events = POLLOUT };
-
-		isns->fd = socket(isns->server.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		fd.fd = isns->fd;
-		if (isns->fd >= 0 &&
-		    (connect(isns->fd, (struct sockaddr *)&isns->server, isns->server_len) == 0 ||
-		     (errno == EINPROGRESS && poll(&fd, 1, STOP_MS) == 1)))
-			deregister(isns);
-		close_connection(isns);
-	}
+	isns->cancel_fd = hurry_fd;
+	if (isns->may_be_known && open_connection(isns, STOP_MS) == 0)
+		deregister(isns);
+	close_connection(isns);
 	destroy(isns);
 }

@@ -24,7 +24,10 @@ struct isns_config {
 /* Starts the thread. 0, or a negative errno with a line in ERROR. */
 int isns_start(const struct isns_config *config, struct isns **out, char *error, size_t error_size);
 
-/* Deregisters, as far as the server listens, within two seconds; NULL is fine. */
-void isns_stop(struct isns *isns);
+/*
+ * Deregisters, as far as the server listens: seven seconds at most, and no longer than
+ * HURRY_FD (-1: none) has nothing to be read. NULL is fine.
+ */
+void isns_stop(struct isns *isns, int hurry_fd);
 
 #endif
