@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "daemon/control_protocol.h"
 #include "daemon/control_socket.h"
+#include "daemon/report.h"
 
 enum { TIMEOUT_MS_DEFAULT = 10000 };
 
@@ -115,7 +116,8 @@ static struct json_object *make_error(const char *text)
 	struct json_object *answer = json_object_new_object();
 
 	json_object_object_add(answer, "ok", json_object_new_boolean(false));
-	json_object_object_add(answer, "error", json_object_new_string(text));
+	/* It quotes what was asked, cut to a length wherever that falls. */
+	json_object_object_add(answer, "error", report_string(text));
 	return answer;
 }
 

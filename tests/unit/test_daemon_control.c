@@ -54,7 +54,11 @@ static struct json_object *handle(void *context, struct json_object *request, ch
 		free(text);
 		return word;
 	}
-	snprintf(error, error_size, "refused");
+	/* As if a quotation had been cut in the middle of a character. */
+	if (command != NULL && strcmp(json_object_get_string(command), "cut") == 0)
+		snprintf(error, error_size, "no \"\xc3\xa9\xc3\" here");
+	else
+		snprintf(error, error_size, "refused");
 	return NULL;
 }
 
@@ -160,6 +164,15 @@ static void test_control__requests_and_refusals(void **state)
 	put(fd, "\n  \n\r\n", 6);
 	assert_string_equal(ask(fd, "{\"command\":\"echo\",\"word\":2}"),
 			    "{\"ok\":true,\"result\":2}");
+	close(fd);
+}
+
+static void test_control__an_error_is_utf8(void **state)
+{
+	int fd = dial(*state);
+
+	assert_string_equal(ask(fd, "{\"command\":\"cut\"}"),
+			    "{\"ok\":false,\"error\":\"no \\\"\xc3\xa9?\\\" here\"}");
 	close(fd);
 }
 
@@ -373,6 +386,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(test_control__requests_and_refusals),
+		CASE(test_control__an_error_is_utf8),
 		CASE(test_control__no_json_is_answered_and_survived),
 		CASE(test_control__pieces_and_many_at_once),
 		CASE(test_control__the_last_line_needs_no_end),
