@@ -132,7 +132,8 @@ int client_ask(int fd, const char *request, char **answer, char *error, size_t e
 
 	if (rc == 0)
 		rc = send_all(fd, "\n", 1);
-	if (rc == 0)
+	/* Who refuses us may have said why, and closed, before we had asked. */
+	if (rc == 0 || rc == -EPIPE || rc == -ECONNRESET)
 		rc = receive_line(fd, answer);
 	if (rc == -ECONNRESET || rc == -EPIPE)
 		snprintf(error, error_size, "piniond closed the connection without an answer");

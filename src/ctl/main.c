@@ -111,6 +111,7 @@ static int print_answer(const struct command *command, const char *answer)
 	struct json_object *value = NULL;
 	int status = EXIT_SUCCESS;
 
+	print_clean(object);
 	if (json_object_object_get_ex(object, "result", &value))
 		command->print(value);
 	else if (json_object_object_get_ex(object, "error", &value))
@@ -174,5 +175,7 @@ int main(int argc, char **argv)
 		return status;
 	status = json ? pass_answer(answer) : print_answer(command, answer);
 	free(answer);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return fail("the answer cannot be written");
 	return status;
 }

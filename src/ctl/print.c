@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/container.h"
@@ -57,6 +58,51 @@ static const char *join(struct json_object *array, const char *separator, char *
 					 json_object_get_string(element));
 	}
 	return out;
+}
+
+/* TEXT without what would move a terminal's cursor, or do worse; true where there was some. */
+static bool make_plain(char *text)
+{
+	bool had_some = false;
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		/* U+0080 to U+009F are such characters, too. */
+		bool is_c1 = c == 0xc2 && (unsigned char)text[1] >= 0x80 &&
+			     (unsigned char)text[1] < 0xa0;
+
+		if (c >= 0x20 && c != 0x7f && !is_c1)
+			continue;
+		*text = '?';
+		if (is_c1)
+			*++text = '?';
+		had_some = true;
+	}
+	return had_some;
+}
+
+static void clean_string(struct json_object *string)
+{
+	char *copy = strdup(json_object_get_string(string));
+
+	if (copy != NULL && make_plain(copy))
+		json_object_set_string(string, copy);
+	free(copy);
+}
+
+void print_clean(struct json_object *result)
+{
+	if (json_object_is_type(result, json_type_string))
+		clean_string(result);
+	for (size_t i = 0; i < length_of(result); i++)
+		print_clean(json_object_array_get_idx(result, i));
+	if (!json_object_is_type(result, json_type_object))
+		return;
+	json_object_object_foreach(result, key, value)
+	{
+		(void)key;
+		print_clean(value);
+	}
 }
 
 /* --- units ------------------------------------------------------------------------- */

@@ -8,6 +8,9 @@
 
 struct json_object;
 
+/* First: names that initiators choose shall not write to a terminal what they like. */
+void print_clean(struct json_object *result);
+
 void print_status(struct json_object *result);
 void print_targets(struct json_object *result);
 void print_sessions(struct json_object *result);

@@ -151,7 +151,9 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (options.settings)
-		return config_print_settings(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+		return config_print_settings(stdout) == 0 && fflush(stdout) == 0 && !ferror(stdout)
+			       ? EXIT_SUCCESS
+			       : EXIT_FAILURE;
 	if (options.config == NULL)
 		options.config = CONFIG_PATH_DEFAULT;
 	if (load(&options, &config) != 0)
