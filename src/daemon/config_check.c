@@ -2,13 +2,16 @@
 /* The configuration's second reading; see config_check.h. Nothing here is a file's syntax. */
 #include "daemon/config_check.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/checked.h"
+#include "base/ip.h"
 #include "base/parse.h"
 #include "daemon/config.h"
 #include "daemon/config_access.h"
@@ -16,23 +19,48 @@
 
 /* --- portals --------------------------------------------------------------------- */
 
-/* The socket address that TEXT, numeric, and PORT mean. */
+/* The socket address that TEXT, numeric, and PORT mean: what those take who listen there. */
 static int resolve(const char *text, uint16_t port, struct sockaddr_storage *address)
 {
-	const struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-		.ai_socktype = SOCK_STREAM,
-	};
-	struct addrinfo *found;
-	char service[8];
+	struct sockaddr_in *in = (struct sockaddr_in *)address;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
 
-	snprintf(service, sizeof(service), "%u", port);
-	if (getaddrinfo(text, service, &hints, &found) != 0)
-		return -EINVAL;
 	memset(address, 0, sizeof(*address));
-	memcpy(address, found->ai_addr, found->ai_addrlen);
-	freeaddrinfo(found);
-	return 0;
+	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+		return 0;
+	}
+	if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static bool is_wildcard(const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+
+	if (address->ss_family == AF_INET)
+		return ((const struct sockaddr_in *)address)->sin_addr.s_addr == INADDR_ANY;
+	return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+}
+
+/* What a portal or a target has of its own; a burst that is the general one is cut to fit. */
+static int check_override(struct config_check *check, unsigned line,
+			  const struct iscsi_override *override)
+{
+	const struct iscsi_values *values = &override->values;
+
+	if (override->given[offsetof(struct iscsi_values, max_burst_length)] == 0 ||
+	    override->given[offsetof(struct iscsi_values, first_burst_length)] == 0 ||
+	    values->first_burst_length <= values->max_burst_length)
+		return 0;
+	return config_fail(check, line,
+			   "\"first-burst-length\" in iscsi must not be above max-burst-length (%u)",
+			   values->max_burst_length);
 }
 
 static int check_portal(struct config_check *check, unsigned index)
@@ -45,6 +73,11 @@ static int check_portal(struct config_check *check, unsigned index)
 	if (resolve(portal->address, portal->port, &address) != 0)
 		return config_fail(check, portal->place.line,
 				   "\"%s\" is no numeric IPv4 or IPv6 address", portal->address);
+	if (portal->iser && portal->interface != NULL && is_wildcard(&address))
+		return config_fail(check, portal->place.line,
+				   "\"interface\" does not hold for iSER, which would serve all "
+				   "devices: portal %s needs an address of that interface",
+				   portal->address);
 	for (unsigned i = 0; i < index && portal->port != 0; i++) {
 		if (resolve(portals[i].address, portals[i].port, &other) != 0 ||
 		    memcmp(&address, &other, sizeof(address)) != 0)
@@ -53,7 +86,7 @@ static int check_portal(struct config_check *check, unsigned index)
 				   "portal %s port %u is there twice (first in line %u)",
 				   portal->address, portal->port, portals[i].place.line);
 	}
-	return 0;
+	return check_override(check, portal->place.line, &portal->override);
 }
 
 /* All addresses of both families; a machine without IPv6 goes without. */
@@ -247,6 +280,86 @@ static int normalize_name(struct config_check *check, struct config_target *targ
 	return 0;
 }
 
+/* The labels of a host name; one of digits alone is a numeric address or none. */
+static bool is_host(const char *text, size_t len)
+{
+	bool is_number = true;
+	struct ip ip;
+
+	for (size_t i = 0; i < len; i++) {
+		bool is_edge = i == 0 || i + 1 == len || text[i - 1] == '.' || text[i + 1] == '.';
+
+		if (text[i] == '.' ? i == 0 || text[i - 1] == '.'
+				   : !isalnum((unsigned char)text[i]) &&
+					     (text[i] != '-' || is_edge) && text[i] != '_')
+			return false;
+		is_number &= isdigit((unsigned char)text[i]) || text[i] == '.';
+	}
+	return len != 0 && len <= 253 && (!is_number || ip_parse(text, len, &ip) == 0);
+}
+
+/* TargetAddress without the portal group tag (RFC 7143 section 13.8). */
+static bool is_redirect(const char *text)
+{
+	size_t len = strcspn(text, text[0] == '[' ? "]" : ":");
+	const char *port = text + len;
+	struct ip ip;
+
+	if (text[0] == '[') {
+		if (*port++ != ']' || memchr(text, ':', len) == NULL ||
+		    ip_parse(text + 1, len - 1, &ip) != 0)
+			return false;
+	} else if (!is_host(text, len)) {
+		return false;
+	}
+	if (*port == '\0')
+		return true;
+	return port[0] == ':' && isdigit((unsigned char)port[1]) && strlen(port + 1) <= 5 &&
+	       strspn(port + 1, "0123456789") == strlen(port + 1) && atoi(port + 1) >= 1 &&
+	       atoi(port + 1) <= 65535;
+}
+
+static bool has_portal(const struct config *config, uint16_t group)
+{
+	for (unsigned i = 0; i < config->portal_count; i++) {
+		if (config->portals[i].group == group)
+			return true;
+	}
+	return false;
+}
+
+static int check_port_groups(struct config_check *check, const struct config_target *target)
+{
+	for (unsigned i = 0; i < target->port_group_count; i++) {
+		const struct config_port_group *group = &target->port_groups[i];
+
+		if (!has_portal(check->config, group->group))
+			return config_fail(check, group->place.line,
+					   "portal group %u of %s has no portal", group->group,
+					   target->name);
+		for (unsigned j = 0; j < i; j++) {
+			if (target->port_groups[j].group == group->group)
+				return config_fail(check, group->place.line,
+						   "portal group %u of %s is there twice",
+						   group->group, target->name);
+		}
+	}
+	return 0;
+}
+
+static int check_target_settings(struct config_check *check, const struct config_target *target)
+{
+	if (target->redirect != NULL && !is_redirect(target->redirect))
+		return config_fail(check, target->place.line,
+				   "\"redirect\" of %s must be ADDRESS or ADDRESS:PORT (an IPv6 address "
+				   "in square brackets), not \"%.100s\"",
+				   target->name, target->redirect);
+	if (target->redirect_permanently && target->redirect == NULL)
+		return config_fail(check, target->place.line,
+				   "\"redirect-permanently\" of %s needs redirect", target->name);
+	return check_override(check, target->place.line, &target->override);
+}
+
 static int check_target(struct config_check *check, unsigned index)
 {
 	struct config_target *targets = check->config->targets;
@@ -261,6 +374,9 @@ static int check_target(struct config_check *check, unsigned index)
 					   "target %s is there twice (first in line %u)",
 					   target->name, targets[i].place.line);
 	}
+	rc = check_target_settings(check, target);
+	if (rc == 0)
+		rc = check_port_groups(check, target);
 	for (unsigned i = 0; rc == 0 && i < target->lun_count; i++) {
 		rc = check_lun(check, target, i);
 		if (rc == 0)
@@ -274,6 +390,7 @@ static int check_target(struct config_check *check, unsigned index)
 static int check_scalars(struct config_check *check)
 {
 	const struct config *config = check->config;
+	struct sockaddr_storage address;
 	cpu_set_t cpus;
 
 	if (strcmp(config->performance.cores, "all") != 0 &&
@@ -290,6 +407,12 @@ static int check_scalars(struct config_check *check)
 			"\"first-burst-length\" in iscsi must not be above max-burst-length "
 			"(%u)",
 			config->iscsi.values.max_burst_length);
+	if (config->isns.server[0] != '\0' &&
+	    resolve(config->isns.server, config->isns.port, &address) != 0)
+		return config_fail(check, config->isns.place.line,
+				   "\"server\" in isns must be a numeric IPv4 or IPv6 address, not "
+				   "\"%s\"",
+				   config->isns.server);
 	return 0;
 }
 

@@ -49,6 +49,9 @@ static void copy_line(struct scanner *scanner)
 
 static void copy_comment(struct scanner *scanner)
 {
+	/* Its asterisk does not end it. */
+	copy(scanner);
+	copy(scanner);
 	while (scanner->at < scanner->end && !is_next(scanner, "*/"))
 		copy(scanner);
 }

@@ -175,6 +175,33 @@ static const struct {
 	  "t.conf:3: \"localhost\" is no numeric IPv4 or IPv6 address" },
 	{ "portals = ( { address = \"::1\"; },\n { address = \"0:0::1\"; port = 3260; } );",
 	  "t.conf:2: portal 0:0::1 port 3260 is there twice (first in line 1)" },
+	/* Of what those refuse who listen or connect there: */
+	{ "portals = ( { address = \"127.1\"; } );",
+	  "t.conf:1: \"127.1\" is no numeric IPv4 or IPv6 address" },
+	{ "portals = ( { address = \"fe80::1%lo\"; } );",
+	  "t.conf:1: \"fe80::1%lo\" is no numeric IPv4 or IPv6 address" },
+	{ "isns: {\n server = \"isns.example.org\"; };",
+	  "t.conf:2: \"server\" in isns must be a numeric IPv4 or IPv6 address, not "
+	  "\"isns.example.org\"" },
+	{ "portals = ( { address = \"0.0.0.0\"; iser = true;\n interface = \"eth1\"; } );",
+	  "t.conf:1: \"interface\" does not hold for iSER, which would serve all devices: portal "
+	  "0.0.0.0 needs an address of that interface" },
+	{ "portals = ( { address = \"::1\"; iscsi: { max-burst-length = 4096;\n"
+	  " first-burst-length = 8192; }; } );",
+	  "t.conf:1: \"first-burst-length\" in iscsi must not be above max-burst-length (4096)" },
+	{ "targets = ( { name = \"iqn.2026-11.a.b:c\"; iscsi: { max-burst-length = 4096;\n"
+	  " first-burst-length = 8192; }; } );",
+	  "t.conf:1: \"first-burst-length\" in iscsi must not be above max-burst-length (4096)" },
+	{ "targets = ( { name = \"iqn.2026-11.a.b:c\"; redirect-permanently = true; } );",
+	  "t.conf:1: \"redirect-permanently\" of iqn.2026-11.a.b:c needs redirect" },
+	{ "targets = ( { name = \"iqn.2026-11.a.b:c\"; alua = \"both\";\n"
+	  " port-groups = ( { group = 1; },\n { group = 1; } ); } );",
+	  "t.conf:3: portal group 1 of iqn.2026-11.a.b:c is there twice" },
+	{ "targets = ( { name = \"iqn.2026-11.a.b:c\"; alua = \"both\";\n"
+	  " port-groups = ( { group = 2; } ); } );",
+	  "t.conf:2: portal group 2 of iqn.2026-11.a.b:c has no portal" },
+	/* A comment that does not end where it begins. */
+	{ "/*/ \" */\n@include \"/x\"\n#\"", "t.conf:2: @include is not supported" },
 	{ "portals = ( { address = \"::1\"; port = 65536; } );",
 	  "t.conf:1: \"port\" in portals must be 0 to 65535, not 65536" },
 	{ "targets = (\n { luns = (); } );", "t.conf:2: the setting \"name\" is missing in targets" },
@@ -360,9 +387,43 @@ static void test_load_ram__wrong_options(void **state)
 	}
 }
 
+static void test_load__redirect(void **state)
+{
+	static const char *const right[] = { "192.0.2.1",     "192.0.2.1:3260",	      "[2001:db8::1]",
+					     "[2001:db8::1]:1", "storage.example.org:65535", "a-b_c",
+					     "example.org." };
+	static const char *const bad[] = { "2001:db8::1", "192.0.2.1:0",    "192.0.2.1:65536",
+					   "192.0.2",	  "192.0.2.1,1",    "[192.0.2.1]",
+					   "[::1",	  "[::1]x",	    "[::1%lo]",
+					   "a b",	  "not a host:::",  "a:0x10",
+					   "a:",	  ":3260",	    "a..b",
+					   ".a",	  "a-.b",	    "-a",
+					   "a:3260,1" };
+	static const char format[] =
+		"targets = ( { name = \"iqn.2026-11.a.b:c\";\n redirect = \"%s\"; } );";
+	struct config *config;
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(right); i++) {
+		snprintf(text, sizeof(text), format, right[i]);
+		config = load(text);
+		assert_string_equal(config->targets[0].redirect, right[i]);
+		config_free(config);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(text, sizeof(text), format, bad[i]);
+		print_message("%s\n", bad[i]);
+		assert_int_equal(config_load_text("t.conf", text, &config, error, sizeof(error)),
+				 -EINVAL);
+		assert_non_null(strstr(error, "t.conf:1: \"redirect\" of iqn.2026-11.a.b:c must be "));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_load__redirect),
 		cmocka_unit_test(test_load__defaults),
 		cmocka_unit_test(test_load__everything),
 		cmocka_unit_test(test_load__every_error_has_its_line),
