@@ -130,6 +130,11 @@ static int load(const struct options *options, struct config **config)
 				     error, sizeof(error));
 	else
 		rc = config_load_file(options->config, config, error, sizeof(error));
+	/* One line, whatever the file has in its strings. */
+	for (char *at = error; rc != 0 && *at != '\0'; at++) {
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			*at = '?';
+	}
 	if (rc != 0)
 		fprintf(stderr, "piniond: %s\n", error);
 	return rc;
