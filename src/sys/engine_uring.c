@@ -31,8 +31,8 @@
 /* Before Linux 5.11 liburing waits with a limit by an operation of its own, which has this. */
 #define TOKEN_TIMEOUT ((uint64_t)LIBURING_UDATA_TIMEOUT)
 
-/* op->state of an operation that is in no queue of others any more */
-enum { STATE_CANCELLED = 1 };
+/* op->state, where op->link is on the list of that name */
+enum { STATE_CANCELLED = 1, STATE_CANCELLING };
 
 struct uring {
 	struct engine engine;
@@ -41,6 +41,7 @@ struct uring {
 	struct registrar registrar;
 	struct memory *memory;
 	struct list backlog;	/* the submission ring was full, or is not open yet */
+	struct list cancelling;	/* the kernel shall be asked when the ring has room */
 	struct list cancelled;	/* complete them in the next turn */
 	struct iovec buffer[BUFFERS_MAX];
 	unsigned buffers;
@@ -216,10 +217,21 @@ static void drain_backlog(struct uring *uring)
 	}
 }
 
+/* False where the ring has no room. */
+static bool ask_cancel(struct uring *uring, struct io_op *op)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+
+	if (sqe == NULL)
+		return false;
+	io_uring_prep_cancel(sqe, op, 0);
+	sqe->user_data = TOKEN_IGNORE;
+	return true;
+}
+
 static void uring_cancel(struct engine *engine, struct io_op *op)
 {
 	struct uring *uring = container_of(engine, struct uring, engine);
-	struct io_uring_sqe *sqe;
 
 	if (op->code == IO_WORK) {
 		if (op->state != STATE_CANCELLED && workers_cancel(uring->workers, op)) {
@@ -228,21 +240,34 @@ static void uring_cancel(struct engine *engine, struct io_op *op)
 		}
 		return;
 	}
+	if (op->state == STATE_CANCELLING)
+		return;
 	if (list_is_linked(&op->link)) { /* in the backlog, or cancelled already */
 		list_remove(&op->link);
 		list_push_back(&uring->cancelled, &op->link);
 		return;
 	}
-	sqe = io_uring_get_sqe(&uring->ring);
-	if (sqe == NULL) {
-		io_uring_submit(&uring->ring);
-		sqe = io_uring_get_sqe(&uring->ring);
-	}
-	/* A ring that takes nothing: the operation then ends when it would have. */
-	if (sqe == NULL)
+	if (ask_cancel(uring, op))
 		return;
-	io_uring_prep_cancel(sqe, op, 0);
-	sqe->user_data = TOKEN_IGNORE;
+	io_uring_submit(&uring->ring);
+	if (ask_cancel(uring, op))
+		return;
+	op->state = STATE_CANCELLING;
+	list_push_back(&uring->cancelling, &op->link);
+}
+
+static void drain_cancelling(struct uring *uring)
+{
+	struct list_node *node;
+
+	while ((node = list_front(&uring->cancelling)) != NULL) {
+		struct io_op *op = container_of(node, struct io_op, link);
+
+		if (!ask_cancel(uring, op))
+			return;
+		list_remove(node);
+		op->state = 0;
+	}
 }
 
 /* --- the turn --- */
@@ -319,6 +344,9 @@ static unsigned harvest(struct uring *uring)
 		}
 		io_uring_cq_advance(&uring->ring, ready);
 		for (unsigned i = 0; i < count; i++) {
+			/* It has come to its end before the kernel could be asked. */
+			if (UNLIKELY(ops[i]->state == STATE_CANCELLING))
+				list_remove(&ops[i]->link);
 			ops[i]->code = IO_NONE;
 			ops[i]->done(ops[i], ops[i]->res);
 		}
@@ -361,10 +389,12 @@ static unsigned uring_turn(struct engine *engine, int timeout_ms)
 	if (!uring->enabled)
 		enable(uring);
 	arm_wake(uring);
+	drain_cancelling(uring);
 	drain_backlog(uring);
 	/* Where the ring was too full for the wake-up, nothing would end the wait. */
 	if (!uring->wake_armed || !list_is_empty(&uring->cancelled) ||
-	    !list_is_empty(&uring->backlog) || io_uring_cq_ready(&uring->ring) > 0 ||
+	    !list_is_empty(&uring->cancelling) || !list_is_empty(&uring->backlog) ||
+	    io_uring_cq_ready(&uring->ring) > 0 ||
 	    workers_have_finished(uring->workers))
 		timeout_ms = 0;
 	enter(uring, timeout_ms);
@@ -510,6 +540,7 @@ int engine_uring_create(const struct engine_config *config, struct engine **out)
 	uring->memory = config->reactor->memory;
 	uring->wake_fd = config->wake_fd;
 	list_init(&uring->backlog);
+	list_init(&uring->cancelling);
 	list_init(&uring->cancelled);
 	if (depth == 0)
 		depth = DEPTH_DEFAULT;
