@@ -101,9 +101,10 @@ static int start_one(struct workers *workers)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(&workers->thread[workers->started], NULL, worker_main, workers);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc == 0)
-		workers->started++;
-	return -rc;
+	if (rc != 0)
+		return -ENOMEM;
+	workers->started++;
+	return 0;
 }
 
 void workers_submit(struct workers *workers, struct io_op *op)
@@ -148,15 +149,22 @@ bool workers_have_finished(const struct workers *workers)
 unsigned workers_complete(struct workers *workers)
 {
 	struct mpsc_node *node;
+	bool is_last;
 	unsigned count = 0;
 
-	while ((node = mpsc_pop(&workers->finished)) != NULL) {
-		struct io_op *op = container_of(node, struct io_op, finished);
+	/* What finishes while these are told of has its turn later: the loop would not end. */
+	do {
+		struct io_op *op;
 
+		node = mpsc_pop(&workers->finished);
+		if (node == NULL)
+			break;
+		is_last = workers->finished.taken == NULL;
+		op = container_of(node, struct io_op, finished);
 		op->code = IO_NONE;
 		op->done(op, op->res);
 		count++;
-	}
+	} while (!is_last);
 	return count;
 }
 
