@@ -264,7 +264,8 @@ static int load_none(struct file_keeper *keeper, const char *name)
 static ssize_t keeper_load(struct keeper *base, const char *name, void *data, size_t size)
 {
 	struct file_keeper *keeper = of(base);
-	int fd = openat(keeper->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* Nobody waits at a pipe for its writer. */
+	int fd = openat(keeper->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	ssize_t rc;
 
 	if (fd < 0 && errno == ENOENT)

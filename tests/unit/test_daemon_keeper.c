@@ -278,6 +278,21 @@ static void test_keeper__failure_is_told_and_leaves_the_former(void **state)
 	assert_int_equal(rmdir(path), 0);
 }
 
+/* What is no file of ours is an error, and nothing to wait for. */
+static void test_keeper__something_else_under_the_name(void **state)
+{
+	struct rig *rig = *state;
+	char path[100];
+
+	snprintf(path, sizeof(path), "%s/pipe", rig->directory);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(load(rig, "pipe", 10), -EBADMSG);
+	snprintf(path, sizeof(path), "%s/folder", rig->directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(load(rig, "folder", 10), -EISDIR);
+	assert_int_not_equal(save(rig, "folder", "x"), 0);
+}
+
 static void test_keeper_create__one_daemon_at_a_time(void **state)
 {
 	struct rig *rig = *state;
@@ -309,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_keeper__another_blob_under_the_name),
 		cmocka_unit_test(test_keeper__half_a_save_is_none),
 		cmocka_unit_test(test_keeper__failure_is_told_and_leaves_the_former),
+		cmocka_unit_test(test_keeper__something_else_under_the_name),
 		cmocka_unit_test(test_keeper_create__one_daemon_at_a_time),
 		cmocka_unit_test(test_keeper_create__no_such_place),
 	};
