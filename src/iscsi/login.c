@@ -262,6 +262,8 @@ void login_complete(struct iscsi_conn *conn)
 	respond(login, true);
 	if (conn->state != CONN_ADMISSION)
 		return;
+	/* Whatever comes in full feature phase acknowledges it: no SNACK brings it again. */
+	conn->acknowledged = conn->numbers.stat_sn;
 	if (conn->wire->ops->enable(conn->wire, &conn->keys) != 0) {
 		conn_terminate(conn, false, LOG_LEVEL_ERROR, "no memory for another session");
 		return;

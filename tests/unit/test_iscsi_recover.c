@@ -153,6 +153,19 @@ static void test_level__is_negotiated(void **state)
 	expect_reject(ISCSI_REJECT_SNACK);
 }
 
+static void test_login__its_response_never_comes_again(void **state)
+{
+	static const char text[] = "ErrorRecoveryLevel=2";
+
+	(void)state;
+	ini_connect(&ini, &bed);
+	ini_login(&ini, text, sizeof(text));
+	/* As if nothing had been acknowledged. */
+	ini.exp_stat_sn = 0;
+	snack(ISCSI_SNACK_STATUS, ISCSI_TAG_NONE, ISCSI_TAG_NONE, 0, 0);
+	expect_reject(ISCSI_REJECT_SNACK);
+}
+
 /* --- SNACK of data --- */
 
 static void test_data__some_of_it(void **state)
@@ -873,6 +886,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_level__is_negotiated),
+		CASE(test_login__its_response_never_comes_again),
 		CASE(test_data__some_of_it),
 		CASE(test_data__while_the_rest_is_sent),
 		CASE(test_data__acknowledged),
