@@ -2,7 +2,6 @@
 /* The configuration's second reading; see config_check.h. Nothing here is a file's syntax. */
 #include "daemon/config_check.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,28 +15,9 @@
 #include "daemon/config.h"
 #include "daemon/config_access.h"
 #include "daemon/config_complaint.h"
+#include "sys/socket_address.h"
 
 /* --- portals --------------------------------------------------------------------- */
-
-/* The socket address that TEXT, numeric, and PORT mean: what those take who listen there. */
-static int resolve(const char *text, uint16_t port, struct sockaddr_storage *address)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)address;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
-
-	memset(address, 0, sizeof(*address));
-	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(port);
-		return 0;
-	}
-	return -EINVAL;
-}
 
 static bool is_wildcard(const struct sockaddr_storage *address)
 {
@@ -48,19 +28,24 @@ static bool is_wildcard(const struct sockaddr_storage *address)
 	return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
 }
 
-/* What a portal or a target has of its own; a burst that is the general one is cut to fit. */
-static int check_override(struct config_check *check, unsigned line,
-			  const struct iscsi_override *override)
+static int check_bursts(struct config_check *check, unsigned line,
+			const struct iscsi_values *values)
 {
-	const struct iscsi_values *values = &override->values;
-
-	if (override->given[offsetof(struct iscsi_values, max_burst_length)] == 0 ||
-	    override->given[offsetof(struct iscsi_values, first_burst_length)] == 0 ||
-	    values->first_burst_length <= values->max_burst_length)
+	if (values->first_burst_length <= values->max_burst_length)
 		return 0;
 	return config_fail(check, line,
 			   "\"first-burst-length\" in iscsi must not be above max-burst-length (%u)",
 			   values->max_burst_length);
+}
+
+/* What a portal or a target has of its own; a burst that is the general one is cut to fit. */
+static int check_override(struct config_check *check, unsigned line,
+			  const struct iscsi_override *override)
+{
+	if (override->given[offsetof(struct iscsi_values, max_burst_length)] == 0 ||
+	    override->given[offsetof(struct iscsi_values, first_burst_length)] == 0)
+		return 0;
+	return check_bursts(check, line, &override->values);
 }
 
 static int check_portal(struct config_check *check, unsigned index)
@@ -70,7 +55,7 @@ static int check_portal(struct config_check *check, unsigned index)
 	struct sockaddr_storage address;
 	struct sockaddr_storage other;
 
-	if (resolve(portal->address, portal->port, &address) != 0)
+	if (socket_address_parse(portal->address, portal->port, &address) < 0)
 		return config_fail(check, portal->place.line,
 				   "\"%s\" is no numeric IPv4 or IPv6 address", portal->address);
 	if (portal->iser && portal->interface != NULL && is_wildcard(&address))
@@ -79,7 +64,7 @@ static int check_portal(struct config_check *check, unsigned index)
 				   "devices: portal %s needs an address of that interface",
 				   portal->address);
 	for (unsigned i = 0; i < index && portal->port != 0; i++) {
-		if (resolve(portals[i].address, portals[i].port, &other) != 0 ||
+		if (socket_address_parse(portals[i].address, portals[i].port, &other) < 0 ||
 		    memcmp(&address, &other, sizeof(address)) != 0)
 			continue;
 		return config_fail(check, portal->place.line,
@@ -400,15 +385,14 @@ static int check_scalars(struct config_check *check)
 			"\"cores\" in performance must be \"all\" or a list as \"0-3,6\", not "
 			"\"%s\"",
 			config->performance.cores);
-	if (config->iscsi.values.max_burst_length != 0 &&
-	    config->iscsi.values.first_burst_length > config->iscsi.values.max_burst_length)
-		return config_fail(
-			check, config->iscsi_place.line,
-			"\"first-burst-length\" in iscsi must not be above max-burst-length "
-			"(%u)",
-			config->iscsi.values.max_burst_length);
+	if (config->iscsi.values.max_burst_length != 0) {
+		int rc = check_bursts(check, config->iscsi_place.line, &config->iscsi.values);
+
+		if (rc != 0)
+			return rc;
+	}
 	if (config->isns.server[0] != '\0' &&
-	    resolve(config->isns.server, config->isns.port, &address) != 0)
+	    socket_address_parse(config->isns.server, config->isns.port, &address) < 0)
 		return config_fail(check, config->isns.place.line,
 				   "\"server\" in isns must be a numeric IPv4 or IPv6 address, not "
 				   "\"%s\"",

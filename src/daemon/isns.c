@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "iscsi/iscsi.h"
 #include "proto/isns.h"
+#include "sys/socket_address.h"
 
 enum {
 	MESSAGE_MAX = ISNS_HEADER_LEN + ISNS_PAYLOAD_MAX,
@@ -576,22 +577,12 @@ static void *run(void *context)
 
 static int parse_server(struct isns *isns, const struct isns_config *config)
 {
-	struct sockaddr_in *in = (struct sockaddr_in *)&isns->server;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&isns->server;
+	int length = socket_address_parse(config->server, config->port, &isns->server);
 
-	if (inet_pton(AF_INET, config->server, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(config->port);
-		isns->server_len = sizeof(*in);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, config->server, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(config->port);
-		isns->server_len = sizeof(*in6);
-		return 0;
-	}
-	return -EINVAL;
+	if (length < 0)
+		return length;
+	isns->server_len = (socklen_t)length;
+	return 0;
 }
 
 static void take_first(void *context, const char *name, const char *alias,

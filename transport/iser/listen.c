@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sys/socket_address.h"
 #include "transport/iser/cm.h"
 #include "transport/iser/iser.h"
 #include "transport/tcp/tcp.h"
@@ -308,24 +309,6 @@ __attribute__((format(printf, 4, 5))) static int fail(int err, char *error, size
 	return err;
 }
 
-static bool parse_address(const char *text, uint16_t port, struct sockaddr_storage *address)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)address;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
-
-	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		return true;
-	}
-	if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(port);
-		return true;
-	}
-	return false;
-}
-
 static struct iser_listener *listener_new(struct iser *iser,
 					  const struct transport_listener_config *config)
 {
@@ -379,7 +362,7 @@ int iser_listen(struct iser *iser, const struct transport_listener_config *confi
 
 	if (listener == NULL)
 		return fail(-ENOMEM, error, error_size, "out of memory");
-	if (!parse_address(config->address, config->port, &listener->address)) {
+	if (socket_address_parse(config->address, config->port, &listener->address) < 0) {
 		listener_free(listener);
 		return fail(-EINVAL, error, error_size, "%s is no IPv4 or IPv6 address",
 			    config->address);

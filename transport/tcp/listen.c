@@ -17,6 +17,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "sys/socket_address.h"
 #include "transport/stream/stream.h"
 #include "transport/tcp/tcp.h"
 
@@ -179,28 +180,6 @@ __attribute__((format(printf, 4, 5))) static int fail(int err, char *error, size
 	return err;
 }
 
-static int parse_address(const char *text, uint16_t port, struct sockaddr_storage *address,
-			 socklen_t *length)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)address;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
-
-	memset(address, 0, sizeof(*address));
-	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		*length = sizeof(*in);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(port);
-		*length = sizeof(*in6);
-		return 0;
-	}
-	return -EINVAL;
-}
-
 static void set_option(int fd, int level, int option, int value)
 {
 	/* All of them are improvements: without one the connection works still. */
@@ -260,19 +239,19 @@ static int bind_to_interface(int fd, const char *interface)
 static int open_socket(const struct transport_listener_config *config, bool *is_multipath)
 {
 	struct sockaddr_storage address;
-	socklen_t length;
+	int length = socket_address_parse(config->address, config->port, &address);
 	int fd, err;
 
-	err = parse_address(config->address, config->port, &address, &length);
-	if (err < 0)
-		return err;
+	if (length < 0)
+		return length;
 	*is_multipath = config->socket.multipath;
 	fd = create_socket(address.ss_family, is_multipath);
 	if (fd < 0)
 		return -errno;
 	set_options(fd, address.ss_family, config);
 	if (bind_to_interface(fd, config->socket.interface) < 0 ||
-	    bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, BACKLOG) < 0) {
+	    bind(fd, (struct sockaddr *)&address, (socklen_t)length) < 0 ||
+	    listen(fd, BACKLOG) < 0) {
 		err = -errno;
 		close(fd);
 		return err;
