@@ -42,8 +42,8 @@ static bool may_register(const struct pr_request *request, uint16_t port)
 }
 
 /* Registers INITIATOR at PORT. It stays as it is where it is already, unless CHANGE. */
-static enum pr_verdict pr_register_port(struct pr_request *request, const char *initiator,
-					uint16_t port, bool change)
+static enum pr_verdict register_port(struct pr_request *request, const char *initiator,
+				     uint16_t port, bool change)
 {
 	struct registration *there = reservation_find(request->reservations, initiator, port);
 
@@ -77,7 +77,7 @@ static enum pr_verdict register_device(struct pr_request *request, const char *n
 
 		if (!is_port_of(nexus->initiator_port, name))
 			continue;
-		verdict = pr_register_port(request, nexus->initiator_port, port, false);
+		verdict = register_port(request, nexus->initiator_port, port, false);
 		if (verdict != PR_GOOD)
 			return verdict;
 	}
@@ -100,7 +100,7 @@ static bool is_known_device(const struct pr_request *request, const char *name)
 static enum pr_verdict register_at(struct pr_request *request, uint16_t port)
 {
 	enum pr_verdict verdict =
-		pr_register_port(request, request->nexus->initiator_port, port, true);
+		register_port(request, request->nexus->initiator_port, port, true);
 
 	for (unsigned i = 0; verdict == PR_GOOD && i < request->id_count; i++) {
 		const struct pr_initiator *id = &request->ids[i];
@@ -108,7 +108,7 @@ static enum pr_verdict register_at(struct pr_request *request, uint16_t port)
 		if (id->is_device)
 			verdict = register_device(request, id->name, port);
 		else
-			verdict = pr_register_port(request, id->name, port, false);
+			verdict = register_port(request, id->name, port, false);
 	}
 	return verdict;
 }
@@ -143,7 +143,7 @@ static enum pr_verdict register_all(struct pr_request *request)
 	}
 	index = 0;
 	while (next_port(request, &index, &port))
-		pr_register_port(request, request->nexus->initiator_port, port, true);
+		register_port(request, request->nexus->initiator_port, port, true);
 	return PR_GOOD;
 }
 
@@ -248,7 +248,7 @@ enum pr_verdict pr_move(struct pr_request *request)
 
 	if (verdict != PR_GOOD)
 		return verdict;
-	if (pr_register_port(request, request->ids[0].name, request->port, true) != PR_GOOD)
+	if (register_port(request, request->ids[0].name, request->port, true) != PR_GOOD)
 		return PR_NO_RESOURCES;
 	reservations->holder = reservation_find(reservations, request->ids[0].name, request->port);
 	if (request->unregister)
@@ -272,8 +272,8 @@ enum pr_verdict pr_replace_lost(struct pr_request *request)
 		return pr_bad_list(request, 0, SENSE_NO_BIT);
 	if (request->action_key == 0)
 		return pr_bad_list(request, PR_ACTION_KEY_AT, SENSE_NO_BIT);
-	verdict = pr_register_port(request, request->nexus->initiator_port,
-				   request->nexus->target_port_group, true);
+	verdict = register_port(request, request->nexus->initiator_port,
+				request->nexus->target_port_group, true);
 	if (verdict != PR_GOOD)
 		return verdict;
 	reservations->type = request->type;
