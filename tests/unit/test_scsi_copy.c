@@ -682,7 +682,8 @@ static void expect_status(struct bed *bed, uint32_t id, uint8_t status, uint64_t
 	bed_release(&ask);
 }
 
-static void start_in_background(struct bed *bed, struct xlist *list, struct bed_cmd *cmd)
+/* With IMMED: answered at once. */
+static void begin_in_background(struct bed *bed, struct xlist *list, struct bed_cmd *cmd)
 {
 	list_begin(list, true, 0);
 	list->bytes[15] = 0x01; /* IMMED */
@@ -690,8 +691,13 @@ static void start_in_background(struct bed *bed, struct xlist *list, struct bed_
 	list_cscd(list, bed->second_lu);
 	list_segment(list, 0, 1, 0, 0, 4000);
 	list_finish(list, bed, cmd, 0x12345678);
-	bed->second.hold = true;
 	assert_int_equal(bed_run(cmd), 0x00);
+}
+
+static void start_in_background(struct bed *bed, struct xlist *list, struct bed_cmd *cmd)
+{
+	bed->second.hold = true;
+	begin_in_background(bed, list, cmd);
 	bed_turns(bed, 4);
 	assert_int_equal(bed->second.held_count, 4);
 }
@@ -961,12 +967,11 @@ static void preempt(struct bed *bed, struct bed_cmd *cmd, struct scsi_nexus *oth
 	bed_turns(bed, 5);
 }
 
-/* A copy of the first to LUN 1, which it has reserved, is under way; another has registered there. */
-static struct scsi_nexus *copy_and_register(struct bed *bed, struct xlist *list)
+/* The first has reserved LUN 1, and another has registered there. */
+static struct scsi_nexus *reserve_and_register(struct bed *bed)
 {
 	struct scsi_nexus *first = bed->nexus;
 	struct scsi_nexus *other = bed_nexus(bed, "iqn.2026-11.test:other,i,0x400000000002");
-	struct bed_cmd cmd;
 
 	bed->nexus = other;
 	bed_clear_attention(bed);
@@ -974,6 +979,15 @@ static struct scsi_nexus *copy_and_register(struct bed *bed, struct xlist *list)
 	reserve_out(bed, first, 1, 0, 0);
 	reserve_out(bed, first, 1, 1, 1);
 	reserve_out(bed, other, 1, 0, 0);
+	return other;
+}
+
+/* Besides, a copy of the first to LUN 1 is under way. */
+static struct scsi_nexus *copy_and_register(struct bed *bed, struct xlist *list)
+{
+	struct scsi_nexus *other = reserve_and_register(bed);
+	struct bed_cmd cmd;
+
 	start_in_background(bed, list, &cmd);
 	return other;
 }
@@ -1004,24 +1018,11 @@ static void test_extended_copy__preempted_while_it_reads(void **state)
 {
 	struct bed *bed = *state;
 	static struct xlist list;
-	struct scsi_nexus *first = bed->nexus;
-	struct scsi_nexus *other = bed_nexus(bed, "iqn.2026-11.test:other,i,0x400000000002");
+	struct scsi_nexus *other = reserve_and_register(bed);
 	struct bed_cmd cmd;
 
-	bed->nexus = other;
-	bed_clear_attention(bed);
-	bed->nexus = first;
-	reserve_out(bed, first, 1, 0, 0);
-	reserve_out(bed, first, 1, 1, 1);
-	reserve_out(bed, other, 1, 0, 0);
-	list_begin(&list, true, 0);
-	list.bytes[15] = 0x01; /* IMMED */
-	list_cscd(&list, bed->lu);
-	list_cscd(&list, bed->second_lu);
-	list_segment(&list, 0, 1, 0, 0, 4000);
-	list_finish(&list, bed, &cmd, 0x12345678);
 	bed->store.hold = true;
-	assert_int_equal(bed_run(&cmd), 0x00);
+	begin_in_background(bed, &list, &cmd);
 	bed_turns(bed, 10);
 	assert_int_equal(bed->store.held_count, 4);
 	preempt(bed, &cmd, other, 0x05);

@@ -16,6 +16,7 @@
 
 #include "base/container.h"
 #include "sys/reactor.h"
+#include "test_sys_call.h"
 
 #define MIB ((size_t)1 << 20)
 
@@ -48,26 +49,6 @@ int io_uring_submit(struct io_uring *ring)
 		(int (*)(struct io_uring *))(uintptr_t)dlsym(RTLD_NEXT, "io_uring_submit");
 
 	return is_refusing ? -EAGAIN : real(ring);
-}
-
-struct call {
-	struct io_op op;
-	int res;
-	unsigned done;
-};
-
-static void call_done(struct io_op *op, int res)
-{
-	struct call *call = container_of(op, struct call, op);
-
-	call->res = res;
-	call->done++;
-}
-
-static void call_init(struct call *call)
-{
-	memset(call, 0, sizeof(*call));
-	call->op.done = call_done;
 }
 
 static void test_turn__timeouts_are_no_operations(void **state)

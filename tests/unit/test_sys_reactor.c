@@ -19,6 +19,7 @@
 
 #include "base/container.h"
 #include "sys/reactor.h"
+#include "test_sys_call.h"
 
 #define MIB ((size_t)1 << 20)
 
@@ -27,26 +28,6 @@ struct fixture {
 	struct reactor *reactor;
 	struct clock_manual clock;
 };
-
-struct call {
-	struct io_op op;
-	int res;
-	unsigned done;
-};
-
-static void call_done(struct io_op *op, int res)
-{
-	struct call *call = container_of(op, struct call, op);
-
-	call->res = res;
-	call->done++;
-}
-
-static void call_init(struct call *call)
-{
-	memset(call, 0, sizeof(*call));
-	call->op.done = call_done;
-}
 
 static void run_until(struct fixture *fixture, const struct call *call)
 {
